@@ -1,0 +1,87 @@
+"""Every error that tritonbuild raises on purpose.
+
+    TritonbuildError
+    ├── CheckFailed            exit 1   parity, latency or a gate said no
+    ├── UsageError             exit 2   the command, a name or a file given is wrong
+    │   └── SourceError        exit 2   the model given cannot be read
+    ├── ConversionRefused      exit 3   this pipeline cannot be converted; holds every Refused
+    └── Unreachable            exit 4   MLflow, Spark, Triton or a store did not answer
+
+    Refused                             one stage's reason; collected, then raised together as ConversionRefused
+
+Each message is a small letter: what, where, and in `fix` what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TritonbuildError(Exception):
+    """Base of every error with an exit code. `fix` is advice, or empty where there is none."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}\nfix: {self.fix}" if self.fix else self.message
+
+
+class CheckFailed(TritonbuildError):
+    """A check ran to its end and said no."""
+
+    exit_code = 1
+
+
+class UsageError(TritonbuildError):
+    """What was asked for makes no sense: a bad name, flag or file."""
+
+    exit_code = 2
+
+
+class SourceError(UsageError):
+    """The model given is not there, not whole, or not what it says."""
+
+
+class Unreachable(TritonbuildError):
+    """MLflow, Spark, Triton or a store did not answer, or could not be written."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one stage cannot be converted. Shapes: none; all text."""
+
+    stage: str  # uid
+    reason: str
+    fix: str = ""
+
+
+class Refused(Exception):
+    """Raised by a rule: this stage, so set, cannot be converted exactly."""
+
+    def __init__(self, reason: str, *, fix: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.fix = fix
+
+
+class ConversionRefused(TritonbuildError):
+    """All refusals of a pipeline, together."""
+
+    exit_code = 3
+
+    def __init__(self, refusals: Sequence[Refusal], stages: int) -> None:
+        self.refusals = tuple(refusals)
+        lines = [f"{len(self.refusals)} of {stages} stages cannot be converted."]
+        for refusal in self.refusals:
+            lines.append(f"  {refusal.stage}   {refusal.reason}")
+            if refusal.fix:
+                lines.append(f"                fix    {refusal.fix}")
+        super().__init__("\n".join(lines))

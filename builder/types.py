@@ -1,0 +1,276 @@
+"""What flows between the floors: column types, tensors, tables. Imports nothing of ours.
+
+A *column type* is Spark's. A *tensor* is what travels: `[N, 1]` for a scalar, `[N, width]` for a vector.
+Its dtype depends on the schema alone (type and nullability), never on the stages that read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Word = Literal["bit", "dot", "elementary", "iterative"]
+"""How equal a stage's answer is to Spark's; README, *What "equal" means*."""
+
+NULL_TEXT = "␀"  # U+2400: a NUL byte cannot travel, Triton cuts strings there
+
+ScalarName = Literal[
+    "string", "double", "decimal", "float", "integer", "long", "short", "byte", "boolean", "date", "timestamp"
+]
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One value a row, of Spark's type `name`."""
+
+    name: ScalarName
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class VectorType:
+    """Spark ML's VectorUDT; `width` is None where nothing has told it yet."""
+
+    width: int | None = None
+
+    def __str__(self) -> str:
+        return f"vector[{'?' if self.width is None else self.width}]"
+
+
+@dataclass(frozen=True)
+class TextArray:
+    """array<string>: `[N, -1]`, padded with the null marker."""
+
+    def __str__(self) -> str:
+        return "array<string>"
+
+
+ColumnType = Scalar | VectorType | TextArray
+
+_NUMPY: Mapping[str, type[np.generic]] = {
+    "double": np.float64,
+    "decimal": np.float64,
+    "float": np.float32,
+    "integer": np.int32,
+    "long": np.int64,
+    "short": np.int16,
+    "byte": np.int8,
+    "boolean": np.bool_,
+    "date": np.int32,  # days since 1970-01-01
+    "timestamp": np.int64,  # microseconds since 1970-01-01 UTC
+    "string": np.object_,
+}
+_TRITON: Mapping[type[np.generic], str] = {
+    np.float64: "FP64",
+    np.float32: "FP32",
+    np.int64: "INT64",
+    np.int32: "INT32",
+    np.int16: "INT16",
+    np.int8: "INT8",
+    np.bool_: "BOOL",
+    np.object_: "BYTES",
+}
+
+
+def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
+    """The tensor's dtype; strings are `object` arrays of `str`. A nullable boolean is INT8."""
+    match type:
+        case VectorType():
+            return np.dtype(np.float64)
+        case TextArray():
+            return np.dtype(np.object_)
+        case Scalar("boolean") if nullable:
+            return np.dtype(np.int8)
+        case Scalar(name):
+            return np.dtype(_NUMPY[name])
+
+
+def null_of(type: ColumnType) -> Any:
+    """What stands for null on the wire: NaN, the type's minimum, or `␀`.
+
+    A vector has no marker of its own: NaN in every slot is the nearest, and is not told from NaN.
+    """
+    match type:
+        case VectorType() | Scalar("double" | "decimal" | "float"):
+            return float("nan")
+        case TextArray() | Scalar("string"):
+            return NULL_TEXT
+        case Scalar("boolean"):
+            return -128
+        case Scalar(name):
+            return int(np.iinfo(_NUMPY[name]).min)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor of a served model. Shape `[N, width]`; width -1 is ragged (array<string>)."""
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    width: int = 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return dtype_of(self.type, self.nullable)
+
+    @property
+    def triton(self) -> str:
+        """Triton's wire name: FP64, BYTES, …"""
+        return _TRITON[self.dtype.type]
+
+    @property
+    def null(self) -> Any:
+        return null_of(self.type)
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.name, "type": str(self.type).split("[")[0], "nullable": self.nullable, "width": self.width}
+
+    @staticmethod
+    def from_json(text: Mapping[str, Any]) -> TensorSpec:
+        name, width = text["type"], int(text["width"])
+        type: ColumnType = (
+            VectorType(width) if name == "vector" else TextArray() if name == "array<string>" else Scalar(name)
+        )
+        return TensorSpec(text["name"], type, bool(text["nullable"]), width)
+
+
+class Table(Mapping[str, Array]):
+    """Rows in tensor form: name → array `[N, width]`, nulls as their markers, strings as `object` of `str`.
+
+    Raises ValueError where the columns disagree about N or an array is not two-dimensional.
+    """
+
+    def __init__(self, columns: Mapping[str, Array]) -> None:
+        self._columns = dict(columns)
+        shapes = {name: array.shape for name, array in self._columns.items()}
+        if any(len(shape) != 2 for shape in shapes.values()):
+            raise ValueError(f"a table's columns are [N, width]; got {shapes}")
+        if len({shape[0] for shape in shapes.values()}) > 1:
+            raise ValueError(f"a table's columns have one number of rows; got {shapes}")
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Columns, as of any mapping; rows are `rows`."""
+        return len(self._columns)
+
+    @property
+    def rows(self) -> int:
+        return next((array.shape[0] for array in self._columns.values()), 0)
+
+    def take(self, rows: Array | slice) -> Table:
+        """The rows of an index array, mask or slice."""
+        return Table({name: array[rows] for name, array in self._columns.items()})
+
+    def select(self, names: Sequence[str]) -> Table:
+        return Table({name: self._columns[name] for name in names})
+
+    @staticmethod
+    def concat(tables: Sequence[Table]) -> Table:
+        return Table({name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
+
+
+Predict = Callable[[Table], Table]
+"""Anything that answers rows: onnxruntime in process, a server over gRPC or HTTP."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a DataFrame's schema. `metadata` is Spark's, with `ml_attr` where ML attributes are known."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+Schema = tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class InvalidReason:
+    """A row of the table k → reason: `code` k > 0; a row's `invalid` is k (Spark would stop) or -k (would drop it)."""
+
+    code: int
+    stage: str  # uid
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Values of one input column at which the model decides: a split's threshold, a category, an edge.
+
+    `exact` are put into rows as they are; of `thresholds` also their two neighbours in the column's type.
+    """
+
+    input: str
+    exact: tuple[Any, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Servable:
+    """A model that can be served: the ONNX file's bytes and what its tensors mean.
+
+    `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    """
+
+    model: bytes
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    invalid: tuple[InvalidReason, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    stages: tuple[StageVerdict, ...] = ()
+    null_marker: str = NULL_TEXT
+
+
+@dataclass(frozen=True)
+class StageVerdict:
+    """What `check` says of one stage. `word` is None where it is dropped or refused."""
+
+    uid: str
+    spark_class: str
+    verdict: Literal["kept", "dropped", "refused"]
+    word: Word | None = None
+    note: str = ""
+    fix: str = ""
+
+
+INVALID = TensorSpec("invalid", Scalar("integer"), nullable=False)
+
+
+class Progress(Protocol):
+    """How the library tells a person what it does, without knowing who listens."""
+
+    def step(self, text: str) -> None:
+        """A new step has begun."""
+
+    def advance(self, done: int, total: int) -> None:
+        """The current step has come so far."""
+
+
+class Silent:
+    """A Progress that says nothing."""
+
+    def step(self, text: str) -> None: ...
+
+    def advance(self, done: int, total: int) -> None: ...
+
+
+def to_json(document: Any) -> str:
+    """One way to write a JSON file: sorted, indented, UTF-8, ending in a newline."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
