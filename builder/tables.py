@@ -1,0 +1,140 @@
+"""Rows as people hold them (Arrow, pandas, dicts) ↔ rows as they travel (`Table`, nulls as markers)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from builder.errors import UsageError
+from builder.types import Array, Scalar, Table, TensorSpec, TextArray, VectorType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def encode(rows: pa.Table, specs: Sequence[TensorSpec]) -> Table:
+    """Arrow columns → tensors `[N, width]`, nulls as markers. Columns that no spec names are left out.
+
+    Raises UsageError where a column is missing, has a null that its type cannot carry, or does not cast.
+    """
+    missing = [spec.name for spec in specs if spec.name not in rows.column_names]
+    if missing:
+        raise UsageError(
+            f"column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))} missing from the rows.",
+            fix=f"give all of: {', '.join(spec.name for spec in specs)}; an absent value is a null, not a missing column.",
+        )
+    return Table({spec.name: _encode_column(rows.column(spec.name), spec) for spec in specs})
+
+
+def from_dicts(rows: Sequence[Mapping[str, Any]], specs: Sequence[TensorSpec]) -> Table:
+    """JSON-like rows → tensors; a key that is absent is a null. Raises UsageError as `encode` does."""
+    import pyarrow as pa
+
+    known = {spec.name for spec in specs}
+    strange = sorted({key for row in rows for key in row if key not in known})
+    if strange:
+        raise UsageError(
+            f"the model has no input named {', '.join(map(repr, strange))}.", fix=f"its inputs are {', '.join(sorted(known))}."
+        )
+    columns = {}
+    for spec in specs:
+        values = [row.get(spec.name) for row in rows]
+        try:
+            columns[spec.name] = pa.array(values, type=_arrow_type(spec))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise UsageError(f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null.") from error
+    return encode(pa.table(columns), specs)
+
+
+def decode(table: Table, specs: Sequence[TensorSpec]) -> pa.Table:
+    """Tensors → Arrow columns of the specs' types; in a nullable column markers become nulls again."""
+    import pyarrow as pa
+
+    return pa.table({spec.name: _decode_column(table[spec.name], spec) for spec in specs if spec.name in table})
+
+
+def _arrow_type(spec: TensorSpec) -> Any:
+    import pyarrow as pa
+
+    match spec.type:
+        case VectorType():
+            return pa.list_(pa.float64())
+        case TextArray():
+            return pa.list_(pa.string())
+        case Scalar(name):
+            return {
+                "string": pa.string(),
+                "double": pa.float64(),
+                "decimal": pa.float64(),
+                "float": pa.float32(),
+                "integer": pa.int32(),
+                "long": pa.int64(),
+                "short": pa.int16(),
+                "byte": pa.int8(),
+                "boolean": pa.bool_(),
+                "date": pa.date32(),
+                "timestamp": pa.timestamp("us", tz="UTC"),
+            }[name]
+
+
+def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(spec.type, VectorType | TextArray):
+        return _encode_lists(column.to_pylist(), spec)
+    try:
+        if column.null_count and not spec.nullable:
+            raise UsageError(
+                f"input {spec.name!r} is not nullable in the model's schema, yet the rows hold a null.",
+                fix="give a value, or record the schema with this column nullable.",
+            )
+        cast = column.cast(_arrow_type(spec))
+        if spec.dtype == np.object_:
+            values = cast.fill_null(spec.null).to_pylist()
+            array = np.empty(len(values), dtype=object)
+            array[:] = values
+            return array.reshape(-1, 1)
+        if spec.type == Scalar("date"):
+            cast = cast.cast(pa.int32())
+        elif spec.type == Scalar("timestamp"):
+            cast = cast.cast(pa.int64())
+        elif spec.type == Scalar("boolean") and spec.nullable:
+            cast = cast.cast(pa.int8())
+        filled = pc.fill_null(cast, pa.scalar(spec.null, cast.type)) if spec.nullable else cast
+        return np.ascontiguousarray(filled.to_numpy()).astype(spec.dtype, copy=False).reshape(-1, 1)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UsageError(f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null.") from error
+
+
+def _encode_lists(rows: Sequence[Any], spec: TensorSpec) -> Array:
+    if isinstance(spec.type, VectorType):
+        width = spec.width
+        for row in rows:
+            if row is not None and len(row) != width:
+                raise UsageError(f"vector {spec.name!r} has width {width}; a row holds {len(row)} values.")
+        filled = [[spec.null] * width if row is None else row for row in rows]
+        return np.array(filled, dtype=np.float64).reshape(len(rows), width)
+    longest = max((len(row) for row in rows if row is not None), default=0)
+    array = np.full((len(rows), max(longest, 1)), spec.null, dtype=object)
+    for i, row in enumerate(rows):
+        array[i, : len(row or ())] = row or ()
+    return array
+
+
+def _decode_column(array: Array, spec: TensorSpec) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(spec.type, VectorType):
+        return pa.array(list(array), type=_arrow_type(spec))
+    if isinstance(spec.type, TextArray):
+        return pa.array([[item for item in row if item != spec.null] for row in array], type=_arrow_type(spec))
+    flat = array[:, 0]
+    null = None
+    if spec.nullable:
+        null = np.isnan(flat) if flat.dtype.kind == "f" else flat == spec.null
+    if spec.type == Scalar("boolean"):
+        flat = flat.astype(bool)
+    return pa.array(flat, type=_arrow_type(spec), mask=null, from_pandas=False)
