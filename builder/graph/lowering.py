@@ -245,7 +245,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
     model.ir_version = IR_VERSION
-    _embed_tables(model, {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
+    _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
     used = [value.name for value in model.graph.input]
@@ -294,13 +294,13 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     return op.where(fine, column.var, op.const(np.array(null_of(column.type), dtype=dtype)))
 
 
-def _embed_tables(model: onnx.ModelProto, tables: Mapping[str, Array]) -> None:
-    """Turn the inputs that stand for large constants into initializers."""
-    kept = [value for value in model.graph.input if value.name not in tables]
-    used = [value.name for value in model.graph.input if value.name in tables]
+def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:
+    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers."""
+    used = {value.name: value for value in model.graph.input}
+    kept = [used[name] for name in names if name in used]
     del model.graph.input[:]
     model.graph.input.extend(kept)
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(tables[name], name) for name in used)
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(tables[name], name) for name in tables if name in used)
 
 
 def _set_shape(value: onnx.ValueInfoProto, width: int) -> None:
