@@ -84,8 +84,11 @@ class Evidence:
         """Without a user's rows, which may be personal data: what goes into a repository."""
         return self.take(self.derived)
 
-    def check_fits(self, servable: Servable, digest: str | None = None) -> None:
-        """Raises SourceError where this evidence belongs to another model than `servable`, or to another saved pipeline."""
+    def of_model(self, servable: Servable, digest: str | None = None) -> Evidence:
+        """This evidence with the servable's null texts.
+
+        Raises SourceError where it belongs to another model than `servable`, or to another saved pipeline.
+        """
         fix = "record it anew: tritonbuild record SOURCE --rows FILE."
         if digest is not None and digest != self.digest:
             raise SourceError("the evidence was recorded for other files than this pipeline's.", fix=fix)
@@ -95,9 +98,17 @@ class Evidence:
         ):
             if sorted(map(_told, ours)) != sorted(map(_told, theirs)):
                 raise SourceError(
-                    f"the evidence has {what} {', '.join(map(_told, ours))}; the model has {', '.join(map(_told, theirs))}.",
+                    f"the evidence has {what} {', '.join(map(_told, ours))}; "
+                    f"the model has {', '.join(map(_told, theirs))}.",
                     fix=fix,
                 )
+        return replace(
+            self,
+            inputs=_remarked(self.inputs, self.input_specs, servable.inputs),
+            answers=_remarked(self.answers, self.output_specs, servable.outputs),
+            input_specs=servable.inputs,
+            output_specs=servable.outputs,
+        )
 
 
 def save(evidence: Evidence, file: Path) -> None:
@@ -218,6 +229,17 @@ def _spread(values: pa.Array, rows: Array, total: int) -> pa.Array:
     places = np.full(total, -1, dtype=np.int64)
     places[rows] = np.arange(len(rows))
     return values.take(pa.array(places, mask=places < 0))
+
+
+def _remarked(table: Table, old: Sequence[TensorSpec], new: Sequence[TensorSpec]) -> Table:
+    """The columns in the new order; in text that may be null, the old null text gives way to the new."""
+    before = {spec.name: spec.null_text for spec in old}
+    columns = {}
+    for spec in new:
+        array, marker = table[spec.name], before[spec.name]
+        textual = array.dtype == np.object_ and marker != spec.null_text and (spec.nullable or spec.width < 0)
+        columns[spec.name] = np.where(array == marker, spec.null_text, array).astype(object) if textual else array
+    return Table(columns)
 
 
 def _told(spec: TensorSpec) -> str:
