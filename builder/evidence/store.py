@@ -174,7 +174,7 @@ def _evidence(table: pa.Table, head: Mapping[str, Any]) -> Evidence:
     if made_by is not None:
         names = [name.removeprefix(_STEP) for name in table.column_names if name.startswith(_STEP)]
         there = np.asarray(table.column(_STEP + names[0]).is_valid()) if names else np.zeros(0, dtype=np.bool_)
-        columns = {name: _to_numpy(table.column(_STEP + name).filter(there)) for name in names}
+        columns = {name: _to_numpy(table.column(_STEP + name)) for name in names}
         steps = Steps(np.flatnonzero(there), Table(columns), made_by)
     return Evidence(
         inputs=Table({spec.name: _typed(table, _INPUT, spec) for spec in inputs}),
@@ -201,25 +201,27 @@ def _typed(table: pa.Table, prefix: str, spec: TensorSpec) -> Array:
 
 
 def _to_arrow(array: Array) -> pa.Array:
-    """[N, 1] as a plain column, [N, width] as lists of one length."""
+    """[N, 1] as a plain column, [N, width] as lists."""
     import pyarrow as pa
 
     kind = pa.string() if array.dtype == np.object_ else pa.from_numpy_dtype(array.dtype)
     flat = pa.array(np.ascontiguousarray(array).reshape(-1), type=kind, from_pandas=False)
-    return flat if array.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    if array.shape[1] == 1:
+        return flat
+    ends = np.arange(array.shape[0] + 1, dtype=np.int32) * array.shape[1]
+    return pa.ListArray.from_arrays(pa.array(ends), flat)
 
 
 def _to_numpy(column: pa.ChunkedArray) -> Array:
+    """Back to [N, width]. Nulls are no rows."""
     import pyarrow as pa
 
-    whole = column.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], type=whole.type)
-    width = 1
-    if pa.types.is_fixed_size_list(whole.type):
-        width, whole = whole.type.list_size, whole.flatten()
-    flat = whole.to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(flat).reshape(-1, width)
+    there = column.drop_null()
+    if not pa.types.is_list(there.type):
+        return np.ascontiguousarray(there.to_numpy()).reshape(-1, 1)
+    flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in there.chunks]
+    whole = np.concatenate(flat) if flat else np.zeros(0)
+    return whole.reshape(len(there), len(whole) // max(len(there), 1))
 
 
 def _spread(values: pa.Array, rows: Array, total: int) -> pa.Array:
