@@ -20,7 +20,7 @@ from builder.types import InvalidReason, Servable, TensorSpec, TextArray
 PREFIX = "tritonbuild."
 """What begins each parameter that is ours; the onnxruntime backend ignores names that it does not know."""
 
-_OURS = ("inputs", "outputs", "invalid", "null_marker")
+_OURS = ("inputs", "outputs", "invalid")
 _TYPES = {"BYTES": "TYPE_STRING"}
 
 
@@ -58,7 +58,7 @@ def write_config(servable: Servable, name: str, settings: Settings, provenance: 
     """The text of config.pbtxt for the model `name`.
 
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
-    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`, `null_marker`.
+    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
     """
     from google.protobuf import text_format
 
@@ -69,9 +69,9 @@ def write_config(servable: Servable, name: str, settings: Settings, provenance: 
     return "\n".join(parts)
 
 
-def spec_json(spec: TensorSpec, null_marker: str) -> dict[str, Any]:
+def spec_json(spec: TensorSpec) -> dict[str, Any]:
     """A tensor as `parameters` publish it: the spec, its Triton type and what stands for null (text; NaN as `"NaN"`)."""
-    return spec.json() | {"triton": spec.triton} | ({"null": _null_text(spec, null_marker)} if spec.nullable else {})
+    return spec.json() | {"triton": spec.triton} | ({"null": _null_text(spec)} if spec.nullable else {})
 
 
 def reason_json(reason: InvalidReason) -> dict[str, Any]:
@@ -103,13 +103,13 @@ def _sections(
     yield "Each instance holds the whole model in memory.", proto.ModelConfig(instance_group=[group])
     yield "Inputs. Rows are the first dimension, which Triton does not want written.", proto.ModelConfig()
     for spec in servable.inputs:
-        yield _meaning(spec, servable.null_marker), proto.ModelConfig(input=[_tensor(proto.ModelInput, spec)])
+        yield _meaning(spec), proto.ModelConfig(input=[_tensor(proto.ModelInput, spec)])
     yield (
         "Outputs. invalid: 0 = fine, k = Spark would stop at this row, -k = Spark would drop it; why: tritonbuild.invalid.",
         proto.ModelConfig(),
     )
     for spec in servable.outputs:
-        yield _meaning(spec, servable.null_marker), proto.ModelConfig(output=[_tensor(proto.ModelOutput, spec)])
+        yield _meaning(spec), proto.ModelConfig(output=[_tensor(proto.ModelOutput, spec)])
     threads = {"intra_op_thread_count": settings.intra_op_threads, "inter_op_thread_count": settings.inter_op_threads}
     yield (
         "onnxruntime's threads a session; more instances, not more threads, serve more requests.",
@@ -124,14 +124,12 @@ def _sections(
 
 
 def _ours(servable: Servable) -> dict[str, str]:
-    marker = servable.null_marker
     documents: dict[str, Any] = {
-        "inputs": [spec_json(spec, marker) for spec in servable.inputs],
-        "outputs": [spec_json(spec, marker) for spec in servable.outputs],
+        "inputs": [spec_json(spec) for spec in servable.inputs],
+        "outputs": [spec_json(spec) for spec in servable.outputs],
         "invalid": [reason_json(reason) for reason in servable.invalid],
     }
-    texts = {PREFIX + key: json.dumps(document, ensure_ascii=False) for key, document in documents.items()}
-    return texts | {PREFIX + "null_marker": marker}
+    return {PREFIX + key: json.dumps(document, ensure_ascii=False) for key, document in documents.items()}
 
 
 def _tensor(message: Any, spec: TensorSpec) -> Any:
@@ -140,18 +138,16 @@ def _tensor(message: Any, spec: TensorSpec) -> Any:
     return message(name=spec.name, data_type=_TYPES.get(spec.triton, f"TYPE_{spec.triton}"), dims=[width])
 
 
-def _null_text(spec: TensorSpec, null_marker: str) -> str:
+def _null_text(spec: TensorSpec) -> str:
     match spec.null:
-        case str():
-            return null_marker
         case float(null) if math.isnan(null):
             return "NaN"
         case null:
             return str(null)
 
 
-def _meaning(spec: TensorSpec, null_marker: str) -> str:
-    return f"{spec.type}, null is {_null_text(spec, null_marker)}" if spec.nullable else f"{spec.type}, never null"
+def _meaning(spec: TensorSpec) -> str:
+    return f"{spec.type}, null is {_null_text(spec)}" if spec.nullable else f"{spec.type}, never null"
 
 
 def _parameters(texts: Mapping[str, str]) -> Any:
