@@ -16,7 +16,7 @@ from spox import Var
 from builder.errors import Refused
 from builder.graph.idioms import constant
 from builder.sparkml.attributes import UNRESOLVED, Attribute
-from builder.types import Array, ColumnType, Probe, Scalar, TextArray, VectorType, null_of
+from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, TextArray, VectorType, null_of
 
 DOUBLE = Scalar("double")
 
@@ -115,19 +115,22 @@ class Number(Column):
 
 @dataclass(frozen=True)
 class Text(Column):
-    """A string scalar, [N, 1]; null is `null_of` where nullable."""
+    """A string scalar, [N, 1]; where nullable, `null_text` is null."""
 
     attribute: Attribute = UNRESOLVED
+    null_text: str = NULL_TEXT
 
     def is_null(self) -> Var:
         """bool [N, 1]: rows where this string is null."""
-        equal = op.equal(self.var, op.const(np.array([null_of(self.type)], dtype=np.str_)))
+        equal = op.equal(self.var, op.const(np.array([self.null_text], dtype=np.str_)))
         return equal if self.nullable else op.and_(equal, op.const(np.array(False)))
 
 
 @dataclass(frozen=True)
 class Texts(Column):
-    """array<string>, [N, -1]."""
+    """array<string>, [N, -1]; shorter rows are filled up with `null_text`."""
+
+    null_text: str = NULL_TEXT
 
 
 @dataclass(frozen=True)

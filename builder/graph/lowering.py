@@ -16,13 +16,14 @@ from spox import Tensor, Var, argument, build
 
 from builder.errors import ConversionRefused, Refusal, Refused
 from builder.graph import liveness
-from builder.graph.columns import Column, Mask, Origin, Vector, of_type
+from builder.graph.columns import Column, Mask, Origin, Texts, Vector, of_type
 from builder.graph.idioms import collecting_tables, constant
 from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.types import (
     INVALID,
+    NULL_TEXT,
     Array,
     Field,
     InvalidReason,
@@ -48,6 +49,7 @@ class _Trace:
 
     live: frozenset[str]
     outputs: tuple[str, ...]
+    null_text: str
     tables: list[tuple[Var, Array]]
     columns: dict[str, Column] = field(default_factory=dict)
     arguments: dict[str, Var] = field(default_factory=dict)
@@ -68,15 +70,17 @@ def lower(
     *,
     proof: bool = False,
     every_column: bool = False,
+    null_text: str = NULL_TEXT,
 ) -> Servable:
     """Compile the pipeline into one ONNX graph over the schema's columns.
 
     `outputs`: columns to answer with; None takes the last predictor's and what follows it. `proof` adds, for each
     output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
-    `every_column` answers with every column that a kept stage writes, to find the first that differs.
+    `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
+    string that stands for null on the wire.
     Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there.
     """
-    trace = _walk(pipeline, schema, rules, outputs)
+    trace = _walk(pipeline, schema, rules, outputs, null_text)
     if trace.refusals:
         raise ConversionRefused(trace.refusals, len(pipeline.stages))
     return _build(trace, tuple(trace.made) if every_column else trace.outputs, proof)
@@ -86,14 +90,20 @@ def judge(
     pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
 ) -> tuple[tuple[StageVerdict, ...], Servable | None]:
     """What `check` says: a verdict a stage, and the Servable where nothing is refused."""
-    trace = _walk(pipeline, schema, rules, outputs)
+    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT)
     return tuple(trace.verdicts), None if trace.refusals else _build(trace, trace.outputs, proof=False)
 
 
-def _walk(pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None) -> _Trace:
+def _walk(
+    pipeline: SavedPipeline,
+    schema: Schema,
+    rules: Mapping[str, Rule],
+    outputs: Sequence[str] | None,
+    null_text: str,
+) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
     with collecting_tables() as tables:
-        trace = _Trace(plan.live, plan.outputs, tables)
+        trace = _Trace(plan.live, plan.outputs, null_text, tables)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
@@ -129,26 +139,23 @@ def _add_input(trace: _Trace, given: Field) -> None:
                     attributes=vector_attributes(given.metadata),
                 )
         case TextArray():
-            trace.columns[given.name] = of_type(
-                _argument(trace, given, -1), given.type, nullable=given.nullable, name=given.name
+            var = _argument(trace, given, -1)
+            trace.columns[given.name] = Texts(
+                var, given.type, given.nullable, name=given.name, null_text=trace.null_text
             )
         case Scalar():
+            known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
+            if given.type == Scalar("string"):
+                known["null_text"] = trace.null_text
             attribute = scalar_attribute(given.metadata, given.name)
-            trace.columns[given.name] = of_type(
-                _argument(trace, given, 1),
-                given.type,
-                nullable=given.nullable,
-                name=given.name,
-                attribute=attribute,
-                origins=(Origin(given.name),),
-            )
+            trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
 
 
 def _argument(trace: _Trace, given: Field, width: int) -> Var:
     dtype = dtype_of(given.type, given.nullable)
     var = argument(Tensor(np.str_ if dtype == np.object_ else dtype, ("N", None if width < 0 else width)))
     trace.arguments[given.name] = var
-    trace.specs[given.name] = TensorSpec(given.name, given.type, given.nullable, width)
+    trace.specs[given.name] = TensorSpec(given.name, given.type, given.nullable, width, trace.null_text)
     return var
 
 

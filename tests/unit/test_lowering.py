@@ -13,12 +13,13 @@ from spox import Var
 
 from builder.errors import ConversionRefused, Refused, UsageError
 from builder.graph import idioms
-from builder.graph.columns import Mask, Number, Vector, number, vector
+from builder.graph.columns import Mask, Number, Text, Vector, number, vector
 from builder.graph.idioms import constant
 from builder.graph.lowering import judge, lower
 from builder.graph.rules import Rule, converts
 from builder.graph.session import in_process
 from builder.sparkml.reader import SavedPipeline, SavedStage, read_pipeline
+from builder.tables import from_dicts
 from builder.types import Field, Scalar, Table, VectorType
 from tests.saved import Stage, min_max, write_pipeline
 
@@ -221,3 +222,20 @@ def test_elementwise_gives_a_value_the_same_bits_at_every_place_in_a_batch() -> 
         alone = np.concatenate([session.run(["y"], {"x": values[i : i + 1]})[0] for i in range(len(values))])
 
         assert together.tobytes() == alone.tobytes()
+
+
+@converts("test.IsNull", word="bit")
+def is_null(stage: SavedStage, x: Text) -> Number:
+    return number(op.cast(x.is_null(), to=np.float64))
+
+
+@pytest.mark.parametrize("marker", ["␀", "NULL"])
+def test_text_is_null_where_it_is_the_chosen_marker(saved, marker: str) -> None:
+    pipeline = saved(Stage("test.IsNull", "N_1", {"inputCol": "s", "outputCol": "o"}))
+    rules = {rule.spark_class: rule for rule in is_null.__rules__}
+
+    servable = lower(pipeline, (Field("s", Scalar("string")),), rules, null_text=marker)
+
+    rows = from_dicts([{"s": "a"}, {"s": None}, {"s": ""}], servable.inputs)
+    assert rows["s"][1, 0] == marker
+    assert in_process(servable)(rows)["o"].tolist() == [[0.0], [1.0], [0.0]]
