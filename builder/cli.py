@@ -202,6 +202,9 @@ def bench(
     ] = None,
     server: Annotated[Path | None, typer.Option(help="a tritonserver to use")] = None,
     server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+    schema: Schema = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
     as_json: Json = False,
 ) -> None:
     """Measure the model beside an empty one with the same tensors, in turns, on a server of its own."""
@@ -214,7 +217,7 @@ def bench(
             requests=requests,
             concurrencies=_numbers(concurrency, "--concurrency"),
             sizes=_numbers(rows, "--rows"),
-            spark=spark,
+            spark=_wanted(spark, schema, None, tracking_uri, registry_uri) if spark else None,
             server=server,
             server_python=server_python,
             progress=progress,

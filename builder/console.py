@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,9 @@ from rich.table import Table
 from builder import outcomes
 from builder.errors import TritonbuildError
 from builder.types import TensorSpec, to_json
+
+if TYPE_CHECKING:
+    from builder.triton.server import Server
 
 _VERDICT_STYLE = {"kept": "green", "dropped": "dim", "refused": "bold red"}
 
@@ -110,6 +113,26 @@ def show(outcome: Told, as_json: bool = False) -> None:
             _show_support(outcome)
         case _:
             raise AssertionError(f"console does not know how to show {type(outcome).__name__}")
+
+
+def show_server(server: Server) -> None:
+    """Where a server answers."""
+    for what, address in (("gRPC", server.grpc), ("HTTP", server.http), ("metrics", f"{server.metrics}/metrics")):
+        print_text(f"{what:<8} {address}")
+    sys.stdout.flush()
+    say("Ctrl-C stops it.")
+
+
+def streaming(server: Server) -> int:
+    """Wait until Ctrl-C (0) or until the server ends by itself (its exit code, told with its last words)."""
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:
+        say("stopping")
+        return 0
+    if code:
+        say(f"tritonserver ended with exit code {code}; its log ends with\n{server.log_tail()}")
+    return code
 
 
 def print_json(document: dict[str, Any]) -> None:
