@@ -36,7 +36,8 @@ def from_dicts(rows: Sequence[Mapping[str, Any]], specs: Sequence[TensorSpec]) -
     strange = sorted({key for row in rows for key in row if key not in known})
     if strange:
         raise UsageError(
-            f"the model has no input named {', '.join(map(repr, strange))}.", fix=f"its inputs are {', '.join(sorted(known))}."
+            f"the model has no input named {', '.join(map(repr, strange))}.",
+            fix=f"its inputs are {', '.join(sorted(known))}.",
         )
     columns = {}
     for spec in specs:
@@ -44,7 +45,9 @@ def from_dicts(rows: Sequence[Mapping[str, Any]], specs: Sequence[TensorSpec]) -
         try:
             columns[spec.name] = pa.array(values, type=_arrow_type(spec))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise UsageError(f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null.") from error
+            raise UsageError(
+                f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null."
+            ) from error
     return encode(pa.table(columns), specs)
 
 
@@ -106,7 +109,9 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
         filled = pc.fill_null(cast, pa.scalar(spec.null, cast.type)) if spec.nullable else cast
         return np.ascontiguousarray(filled.to_numpy()).astype(spec.dtype, copy=False).reshape(-1, 1)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UsageError(f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null.") from error
+        raise UsageError(
+            f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null."
+        ) from error
 
 
 def _encode_lists(rows: Sequence[Any], spec: TensorSpec) -> Array:

@@ -93,8 +93,8 @@ def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
             return np.dtype(_NUMPY[name])
 
 
-def null_of(type: ColumnType) -> Any:
-    """What stands for null on the wire: NaN, the type's minimum, or `␀`.
+def null_of(type: ColumnType, text: str = NULL_TEXT) -> Any:
+    """What stands for null on the wire: NaN, the type's minimum, or for strings `text` (`␀` unless chosen).
 
     A vector has no marker of its own: NaN in every slot is the nearest, and is not told from NaN.
     """
@@ -102,7 +102,7 @@ def null_of(type: ColumnType) -> Any:
         case VectorType() | Scalar("double" | "decimal" | "float"):
             return float("nan")
         case TextArray() | Scalar("string"):
-            return NULL_TEXT
+            return text
         case Scalar("boolean"):
             return -128
         case Scalar(name):
@@ -111,12 +111,16 @@ def null_of(type: ColumnType) -> Any:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A named tensor of a served model. Shape `[N, width]`; width -1 is ragged (array<string>)."""
+    """A named tensor of a served model. Shape `[N, width]`; width -1 is ragged (array<string>).
+
+    `null_text` is what stands for null where the tensor is text (`--null-marker`).
+    """
 
     name: str
     type: ColumnType
     nullable: bool
     width: int = 1
+    null_text: str = NULL_TEXT
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -129,10 +133,16 @@ class TensorSpec:
 
     @property
     def null(self) -> Any:
-        return null_of(self.type)
+        return null_of(self.type, self.null_text)
 
     def json(self) -> dict[str, Any]:
-        return {"name": self.name, "type": str(self.type).split("[")[0], "nullable": self.nullable, "width": self.width}
+        return {
+            "name": self.name,
+            "type": str(self.type).split("[")[0],
+            "nullable": self.nullable,
+            "width": self.width,
+            "null_text": self.null_text,
+        }
 
     @staticmethod
     def from_json(text: Mapping[str, Any]) -> TensorSpec:
@@ -140,7 +150,7 @@ class TensorSpec:
         type: ColumnType = (
             VectorType(width) if name == "vector" else TextArray() if name == "array<string>" else Scalar(name)
         )
-        return TensorSpec(text["name"], type, bool(text["nullable"]), width)
+        return TensorSpec(text["name"], type, bool(text["nullable"]), width, text.get("null_text", NULL_TEXT))
 
 
 class Table(Mapping[str, Array]):
@@ -235,7 +245,6 @@ class Servable:
     invalid: tuple[InvalidReason, ...] = ()
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
-    null_marker: str = NULL_TEXT
 
 
 @dataclass(frozen=True)
@@ -251,6 +260,7 @@ class StageVerdict:
 
 
 INVALID = TensorSpec("invalid", Scalar("integer"), nullable=False)
+SLACK = "__slack"  # suffix of the proof graph's outputs that hold an output's absolute tolerance, value by value
 
 
 class Progress(Protocol):

@@ -1,0 +1,13 @@
+"""Rules: one module a family, one function a Spark class."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from builder.graph.rules import Rule, rules_in
+
+
+def all_rules() -> dict[str, Rule]:
+    """Spark class → rule, from every module of this package."""
+    return rules_in(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))

@@ -1,0 +1,204 @@
+"""A column inside the graph: its tensor, and all that Spark's DataFrame knows of it.
+
+Rules take and give `Number`, `Text` and `Vector`. What a rule does not say of its answer is unknown, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.errors import Refused
+from builder.graph.idioms import constant
+from builder.sparkml.attributes import UNRESOLVED, Attribute
+from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, TextArray, VectorType, null_of
+
+DOUBLE = Scalar("double")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A slot that comes from input column `input` as `value * scale + shift` (1 and 0: unchanged)."""
+
+    input: str
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def probe(self, thresholds: Sequence[float]) -> Probe:
+        """Thresholds on this slot, led back to values of the input column."""
+        with np.errstate(all="ignore"):
+            back = (np.asarray(thresholds, dtype=np.float64) - self.shift) / self.scale
+        return Probe(self.input, thresholds=tuple(back[np.isfinite(back)].tolist()))
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Rows (`rows`: bool [N, 1]) that making a column refused, or dropped where `drops`."""
+
+    rows: Var
+    reason: str
+    drops: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A tensor `[N, 1]` or `[N, width]` with Spark's type.
+
+    `nullable`: whether null's marker is a null here. `origins`: per slot, where it comes from, or None.
+    `masks`: rows refused while this column was made. `slack`: absolute tolerance per value (float64, the tensor's
+    shape), None where the value is Spark's to the bit; only the proof graph computes it. An infinite slack says that
+    the value hangs on a decision that lies inside the tolerance of what it was made from.
+    """
+
+    var: Var
+    type: ColumnType
+    nullable: bool = False
+    origins: tuple[Origin | None, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    slack: Var | None = None
+    name: str = ""
+
+    def because(self, *masks: Mask) -> Self:
+        """The same column, with rows that making it refused."""
+        return replace(self, masks=self.masks + masks)
+
+    def probing(self, *probes: Probe | None) -> Self:
+        """The same column, with input values at which its maker decides."""
+        return replace(self, probes=self.probes + tuple(probe for probe in probes if probe is not None))
+
+    def within(self, slack: Var | None) -> Self:
+        """The same column, with an absolute tolerance per value."""
+        return replace(self, slack=slack)
+
+    def origin(self, slot: int = 0) -> Origin | None:
+        return self.origins[slot] if slot < len(self.origins) else None
+
+
+@dataclass(frozen=True)
+class Number(Column):
+    """A numeric or boolean scalar, [N, 1]."""
+
+    attribute: Attribute = UNRESOLVED
+
+    def double(self) -> Var:
+        """float64 [N, 1], as `cast(DoubleType)`: a null of any type becomes NaN."""
+        if self.type == DOUBLE:
+            return self.var
+        wide = op.cast(self.var, to=np.float64)
+        if not self.nullable or self.type in (Scalar("float"), Scalar("decimal")):
+            return wide
+        return op.where(self.is_null(), constant(np.nan), wide)
+
+    def is_null(self) -> Var:
+        """bool [N, 1]: rows where this scalar is null. In a nullable floating column NaN is null."""
+        if self.type in (DOUBLE, Scalar("float"), Scalar("decimal")):
+            nan = op.isnan(self.var)
+            return nan if self.nullable else op.and_(nan, op.const(np.array(False)))
+        as_long = op.cast(self.var, to=np.int64)
+        marker = op.const(np.array(null_of(self.type), dtype=np.int64))
+        return op.equal(as_long, marker) if self.nullable else op.less(as_long, as_long)
+
+    def is_missing(self) -> Var:
+        """bool [N, 1]: null or NaN."""
+        return op.isnan(self.double())
+
+    @property
+    def floating(self) -> bool:
+        return self.type in (DOUBLE, Scalar("float"), Scalar("decimal"))
+
+
+@dataclass(frozen=True)
+class Text(Column):
+    """A string scalar, [N, 1]; where nullable, `null_text` is null."""
+
+    attribute: Attribute = UNRESOLVED
+    null_text: str = NULL_TEXT
+
+    def is_null(self) -> Var:
+        """bool [N, 1]: rows where this string is null."""
+        equal = op.equal(self.var, op.const(np.array([self.null_text], dtype=np.str_)))
+        return equal if self.nullable else op.and_(equal, op.const(np.array(False)))
+
+
+@dataclass(frozen=True)
+class Texts(Column):
+    """array<string>, [N, -1]; shorter rows are filled up with `null_text`."""
+
+    null_text: str = NULL_TEXT
+
+
+@dataclass(frozen=True)
+class Vector(Column):
+    """A vector, [N, width] float64. `attributes`: one a slot, or None where the column tells none."""
+
+    attributes: tuple[Attribute, ...] | None = None
+    resize: Callable[[int], Vector] | None = None
+
+    @property
+    def width(self) -> int:
+        """Slots. Raises Refused where neither schema nor a consumer has told it."""
+        assert isinstance(self.type, VectorType)
+        if self.type.width is None:
+            raise Refused(
+                f"the width of vector column {self.name!r} is not known.",
+                fix="record the schema with df.schema.json() after a VectorAssembler or VectorSizeHint (ml_attr.num_attrs).",
+            )
+        return self.type.width
+
+    def sized(self, width: int) -> Vector:
+        """This vector, known to be `width` wide: an input takes its first consumer's width. Raises Refused on another."""
+        assert isinstance(self.type, VectorType)
+        if self.type.width is None and self.resize is not None:
+            return self.resize(width)
+        if self.width != width:
+            raise Refused(
+                f"vector column {self.name!r} has width {self.width}; the model was fitted on width {width}.",
+                fix="the schema does not belong to this model: give the one of its training data.",
+            )
+        return self
+
+
+def number(var: Var, *, type: Scalar = DOUBLE, attribute: Attribute = UNRESOLVED, **known: Any) -> Number:
+    """A scalar answer [N, 1]."""
+    return Number(var, type, attribute=attribute, **known)
+
+
+def text(var: Var, **known: Any) -> Text:
+    """A string answer [N, 1]."""
+    return Text(var, Scalar("string"), **known)
+
+
+def vector(var: Var, width: int, *, attributes: tuple[Attribute, ...] | None = None, **known: Any) -> Vector:
+    """A vector answer [N, width]."""
+    assert attributes is None or len(attributes) == width, "one attribute a slot"
+    return Vector(var, VectorType(width), attributes=attributes, **known)
+
+
+def of_type(var: Var, type: ColumnType, **known: Any) -> Column:
+    """The column class of a type."""
+    match type:
+        case VectorType():
+            return Vector(var, type, **known)
+        case TextArray():
+            return Texts(var, type, **known)
+        case Scalar("string"):
+            return Text(var, type, **known)
+        case _:
+            return Number(var, type, **known)
+
+
+def scaled_origins(column: Column, scale: Array | float, shift: Array | float, width: int) -> tuple[Origin | None, ...]:
+    """Origins after slot-wise `x * scale + shift`; a slot that forgets its value (scale 0 or not finite) loses its origin."""
+    scales, shifts = np.broadcast_to(scale, width), np.broadcast_to(shift, width)
+    return tuple(
+        Origin(origin.input, origin.scale * float(a), origin.shift * float(a) + float(b))
+        if origin is not None and np.isfinite(a) and np.isfinite(b) and a != 0
+        else None
+        for origin, a, b in zip((column.origin(i) for i in range(width)), scales, shifts, strict=True)
+    )

@@ -1,0 +1,133 @@
+"""Which stages and columns the outputs need: the backward half of lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from builder.errors import UsageError
+from builder.graph.rules import Rule, columns_of
+from builder.sparkml.reader import SavedStage
+from builder.types import INVALID, Schema
+
+_READS = ("inputCols", "inputCol", "featuresCol")
+_WRITES = ("outputCols", "outputCol", "predictionCol", "probabilityCol", "rawPredictionCol")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`kept`: per stage, whether it is converted. `live`: columns that something kept, or a client, reads."""
+
+    kept: tuple[bool, ...]
+    live: frozenset[str]
+    outputs: tuple[str, ...]
+
+
+def plan(
+    stages: Sequence[SavedStage], schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None
+) -> Plan:
+    """Decide what is kept. A stage that only drops rows (`skip`) is kept where all it reads is there anyway.
+
+    Raises UsageError where an output does not exist, or a kept stage reads a column that nothing gives.
+    """
+    chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
+    inputs = {field.name for field in schema}
+    _check_outputs(chosen, stages, rules, inputs)
+    forced: set[int] = set()
+    while True:
+        kept, live = _backwards(stages, rules, set(chosen), forced)
+        more = {
+            index
+            for index, stage in enumerate(stages)
+            if not kept[index] and _drops_rows(stage, rules) and set(reads(stage, rules)) <= live
+        }
+        if not more:
+            break
+        forced |= more
+    _check_inputs(stages, rules, kept, live, inputs)
+    return Plan(tuple(kept), frozenset(live), chosen)
+
+
+def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The columns of the last predictor and of what follows it; without one, the columns that no later stage reads."""
+    predictors = [i for i, stage in enumerate(stages) if "predictionCol" in stage.params.names()]
+    if predictors:
+        return tuple(name for stage in stages[predictors[-1] :] for name in writes(stage, rules) if name)
+    read_later: set[str] = set()
+    found: list[str] = []
+    for stage in reversed(stages):
+        found = [name for name in writes(stage, rules) if name and name not in read_later] + found
+        read_later |= set(reads(stage, rules))
+    return tuple(found)
+
+
+def reads(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """Columns that a stage reads; of a class that no rule knows, what its params' names tell."""
+    rule = rules.get(stage.spark_class)
+    return rule.inputs(stage) if rule else columns_of(stage, _READS)
+
+
+def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """Columns that a stage writes, "" where one is switched off; of an unknown class, what its params' names tell."""
+    rule = rules.get(stage.spark_class)
+    if rule:
+        return rule.outputs(stage)
+    return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+
+
+def _backwards(
+    stages: Sequence[SavedStage], rules: Mapping[str, Rule], live: set[str], forced: set[int]
+) -> tuple[list[bool], set[str]]:
+    kept = [False] * len(stages)
+    for index in reversed(range(len(stages))):
+        stage = stages[index]
+        rule = rules.get(stage.spark_class)
+        written, read = writes(stage, rules), reads(stage, rules)
+        if index in forced or live & set(written):
+            kept[index] = True
+            if rule and rule.each and index not in forced and not rule.drops_rows(stage):
+                read = tuple(name for name, out in zip(read, written, strict=True) if out in live)
+            live |= set(read)
+    return kept, live
+
+
+def _drops_rows(stage: SavedStage, rules: Mapping[str, Rule]) -> bool:
+    rule = rules.get(stage.spark_class)
+    return rule is not None and rule.drops_rows(stage)
+
+
+def _check_outputs(
+    chosen: Sequence[str], stages: Sequence[SavedStage], rules: Mapping[str, Rule], inputs: set[str]
+) -> None:
+    made = [name for stage in stages for name in writes(stage, rules) if name]
+    unknown = [name for name in chosen if name not in made]
+    if unknown:
+        kind = "an input column, not an answer" if unknown[0] in inputs else "written by no stage"
+        raise UsageError(f"output {unknown[0]!r} is {kind}.", fix=f"choose of: {', '.join(dict.fromkeys(made))}.")
+    clash = [name for name in chosen if name in inputs or name == INVALID.name]
+    if clash:
+        raise UsageError(
+            f"output {clash[0]!r} has the name of an input or of the column {INVALID.name!r} that every model answers with.",
+            fix="set another name for it in the pipeline (setOutputCol, setPredictionCol).",
+        )
+    if not chosen:
+        raise UsageError(
+            "this pipeline writes no column.", fix="publish a pipeline with at least one transformer or model."
+        )
+
+
+def _check_inputs(
+    stages: Sequence[SavedStage], rules: Mapping[str, Rule], kept: Sequence[bool], live: set[str], inputs: set[str]
+) -> None:
+    there = set(inputs)
+    missing: dict[str, str] = {}
+    for stage, keep in zip(stages, kept, strict=True):
+        if keep:
+            missing |= {name: stage.uid for name in reads(stage, rules) if name not in there and name in live}
+        there |= set(writes(stage, rules))
+    if missing:
+        told = "; ".join(f"{name!r} (read by {uid})" for name, uid in missing.items())
+        raise UsageError(
+            f"the schema lacks {told}.",
+            fix="give the schema of the DataFrame that the pipeline was fitted on (df.schema.json(), or MLflow's signature).",
+        )

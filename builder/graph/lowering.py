@@ -1,0 +1,348 @@
+"""Stages + schema → one ONNX graph.
+
+Walks backwards to learn which stages the outputs need, then forwards, asking each stage's rule once. Every refusal is
+gathered; one exception tells them all. Rules compute `slack` beside their values; only the proof graph keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx
+import spox.opset.ai.onnx.v21 as op
+from spox import Tensor, Var, argument, build
+
+from builder.errors import ConversionRefused, Refusal, Refused
+from builder.graph import liveness
+from builder.graph.columns import Column, Mask, Origin, Texts, Vector, of_type
+from builder.graph.idioms import collecting_tables, constant
+from builder.graph.rules import Rule
+from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
+from builder.sparkml.reader import SavedPipeline, SavedStage
+from builder.types import (
+    INVALID,
+    NULL_TEXT,
+    SLACK,
+    Array,
+    Field,
+    InvalidReason,
+    Probe,
+    Scalar,
+    Schema,
+    Servable,
+    StageVerdict,
+    TensorSpec,
+    TextArray,
+    VectorType,
+    dtype_of,
+    null_of,
+)
+
+IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release from 25.03 on loads
+
+
+@dataclass
+class _Trace:
+    """What the forward walk knows so far."""
+
+    live: frozenset[str]
+    outputs: tuple[str, ...]
+    null_text: str
+    tables: list[tuple[Var, Array]]
+    columns: dict[str, Column] = field(default_factory=dict)
+    arguments: dict[str, Var] = field(default_factory=dict)
+    specs: dict[str, TensorSpec] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)  # columns that a refused stage would have written
+    refusals: list[Refusal] = field(default_factory=list)
+    masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
+    probes: list[Probe] = field(default_factory=list)
+    verdicts: list[StageVerdict] = field(default_factory=list)
+
+
+def lower(
+    pipeline: SavedPipeline,
+    schema: Schema,
+    rules: Mapping[str, Rule],
+    outputs: Sequence[str] | None = None,
+    *,
+    proof: bool = False,
+    every_column: bool = False,
+    null_text: str = NULL_TEXT,
+) -> Servable:
+    """Compile the pipeline into one ONNX graph over the schema's columns.
+
+    `outputs`: columns to answer with; None takes the last predictor's and what follows it. `proof` adds, for each
+    output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
+    `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
+    string that stands for null on the wire.
+    Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there.
+    """
+    trace = _walk(pipeline, schema, rules, outputs, null_text)
+    if trace.refusals:
+        raise ConversionRefused(trace.refusals, len(pipeline.stages))
+    return _build(trace, tuple(trace.made) if every_column else trace.outputs, proof)
+
+
+def judge(
+    pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
+) -> tuple[tuple[StageVerdict, ...], Servable | None]:
+    """What `check` says: a verdict a stage, and the Servable where nothing is refused."""
+    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT)
+    return tuple(trace.verdicts), None if trace.refusals else _build(trace, trace.outputs, proof=False)
+
+
+def _walk(
+    pipeline: SavedPipeline,
+    schema: Schema,
+    rules: Mapping[str, Rule],
+    outputs: Sequence[str] | None,
+    null_text: str,
+) -> _Trace:
+    plan = liveness.plan(pipeline.stages, schema, rules, outputs)
+    with collecting_tables() as tables:
+        trace = _Trace(plan.live, plan.outputs, null_text, tables)
+        for given in schema:
+            _add_input(trace, given)
+        for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
+            if kept:
+                _convert(trace, ordinal, stage, rules.get(stage.spark_class))
+            else:
+                trace.verdicts.append(
+                    StageVerdict(
+                        stage.uid, stage.spark_class, "dropped", note="no output needs it; its inputs are not asked for"
+                    )
+                )
+    return trace
+
+
+def _add_input(trace: _Trace, given: Field) -> None:
+    match given.type:
+        case VectorType(width):
+            width = vector_width(given.metadata) if width is None else width
+            if width is None:
+                trace.columns[given.name] = Vector(
+                    argument(Tensor(np.float64, ("N", None))),
+                    VectorType(None),
+                    given.nullable,
+                    name=given.name,
+                    resize=lambda wanted: _size_input(trace, given, wanted),
+                )
+            else:
+                trace.columns[given.name] = Vector(
+                    _argument(trace, given, width),
+                    VectorType(width),
+                    given.nullable,
+                    name=given.name,
+                    attributes=vector_attributes(given.metadata),
+                )
+        case TextArray():
+            var = _argument(trace, given, -1)
+            trace.columns[given.name] = Texts(
+                var, given.type, given.nullable, name=given.name, null_text=trace.null_text
+            )
+        case Scalar():
+            known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
+            if given.type == Scalar("string"):
+                known["null_text"] = trace.null_text
+            attribute = scalar_attribute(given.metadata, given.name)
+            trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
+
+
+def _argument(trace: _Trace, given: Field, width: int) -> Var:
+    dtype = dtype_of(given.type, given.nullable)
+    var = argument(Tensor(np.str_ if dtype == np.object_ else dtype, ("N", None if width < 0 else width)))
+    trace.arguments[given.name] = var
+    trace.specs[given.name] = TensorSpec(given.name, given.type, given.nullable, width, trace.null_text)
+    return var
+
+
+def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
+    """An input vector takes the width that its first consumer wants."""
+    sized = replace(given, type=VectorType(width))
+    column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
+    trace.columns[given.name] = column
+    return column
+
+
+def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) -> None:
+    """Ask the rule, name its answers, and keep what it refused."""
+    try:
+        if rule is None:
+            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        if any(name in trace.lost for name in rule.inputs(stage)):
+            trace.lost |= set(rule.outputs(stage))
+            trace.verdicts.append(
+                StageVerdict(
+                    stage.uid,
+                    stage.spark_class,
+                    "kept",
+                    rule.word,
+                    note="not judged: it reads a refused stage's column",
+                )
+            )
+            return
+        answers = _ask(trace, stage, rule)
+        unread = sorted(stage.params.unread() - rule.ignores)
+        if unread:
+            raise Refused(
+                f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
+                fix="they may change its answers: report the class, the params and the Spark version that saved them.",
+            )
+    except Refused as refused:
+        trace.refusals.append(Refusal(stage.uid, refused.reason, refused.fix))
+        trace.lost |= set(liveness.writes(stage, {stage.spark_class: rule} if rule else {}))
+        trace.verdicts.append(
+            StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
+        )
+        return
+    _keep_answers(trace, ordinal, stage, answers)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word, note=rule.note))
+
+
+def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
+    """Output name → column, from the rule's answers."""
+    outputs = rule.outputs(stage)
+    if rule.each:
+        inputs = rule.inputs(stage)
+        if len(inputs) != len(outputs):
+            raise Refused(f"{len(inputs)} input columns and {len(outputs)} output columns.")
+        wanted = [
+            (i, name, out)
+            for i, (name, out) in enumerate(zip(inputs, outputs, strict=True))
+            if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
+        ]
+        return [(out, rule.function(stage, i, rule.check(trace.columns[name]))) for i, name, out in wanted]
+    columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
+    answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
+    answers = answer if isinstance(answer, tuple) else (answer,)
+    assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
+    return [(name, column) for name, column in zip(outputs, answers, strict=True) if column is not None]
+
+
+def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[tuple[str, Column]]) -> None:
+    seen: set[int] = set()
+    for name, column in answers:
+        for mask in sorted(column.masks, key=lambda mask: not mask.drops):
+            if id(mask) not in seen and (mask.drops or name in trace.live):
+                seen.add(id(mask))
+                trace.masks.append((ordinal, stage.uid, name, mask))
+        if name in trace.live:
+            trace.probes.extend(column.probes)
+        if name:
+            trace.columns[name] = replace(column, name=name, masks=(), probes=())
+            trace.made.append(name)
+
+
+def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
+    """Trace → ONNX model and what its tensors mean."""
+    columns = {name: trace.columns[name] for name in outputs}
+    code = _invalid(trace, next(iter(columns.values())).var)
+    results = {name: _masked(column, code, bool(trace.masks)) for name, column in columns.items()}
+    specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
+    if proof:
+        for name, column in columns.items():
+            if column.slack is not None:
+                results[name + SLACK] = op.expand(column.slack, op.shape(column.var))
+    results[INVALID.name] = code
+    widths = {spec.name: spec.width for spec in specs}
+    widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}
+    tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
+    model = build(trace.arguments | tables, results, drop_unused_inputs=True)
+    model.ir_version = IR_VERSION
+    _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
+    for value in model.graph.output:
+        _set_shape(value, widths[value.name])
+    used = [value.name for value in model.graph.input]
+    return Servable(
+        model.SerializeToString(deterministic=True),
+        tuple(trace.specs[name] for name in used),
+        (*specs, INVALID),
+        _reasons(trace),
+        _merge(trace.probes, set(used)),
+        tuple(trace.verdicts),
+    )
+
+
+def _width(column: Column) -> int:
+    match column.type:
+        case VectorType(width):
+            assert width is not None
+            return width
+        case TextArray():
+            return -1
+        case _:
+            return 1
+
+
+def _invalid(trace: _Trace, like: Var) -> Var:
+    """INT32 [N, 1]: ±ordinal of the first stage that refused or dropped the row, else 0."""
+    rows = op.shape(like, start=0, end=1)
+    shape = op.concat([rows, op.const(np.array([1], dtype=np.int64))], axis=0)
+    code = op.expand(op.const(np.array([[0]], dtype=np.int32)), shape)
+    for ordinal, _, _, mask in reversed(trace.masks):
+        value = op.const(np.array([[-ordinal if mask.drops else ordinal]], dtype=np.int32))
+        code = op.where(mask.rows, value, code)
+    return code
+
+
+def _masked(column: Column, code: Var, any_masks: bool) -> Var:
+    """The value; NaN, "" or the minimum where the row was refused."""
+    if not any_masks:
+        return op.identity(column.var)
+    fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
+    if column.type in (Scalar("string"), TextArray()):
+        return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
+    if isinstance(column.type, VectorType) or column.type == Scalar("double"):
+        return op.where(fine, column.var, constant(np.nan))
+    dtype = dtype_of(column.type, column.nullable)
+    return op.where(fine, column.var, op.const(np.array(null_of(column.type), dtype=dtype)))
+
+
+def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:
+    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers."""
+    used = {value.name: value for value in model.graph.input}
+    kept = [used[name] for name in names if name in used]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(tables[name], name) for name in tables if name in used)
+
+
+def _set_shape(value: onnx.ValueInfoProto, width: int) -> None:
+    """[N, width], whatever shape inference made of it: Triton wants output dims said exactly."""
+    shape = value.type.tensor_type.shape
+    shape.Clear()
+    shape.dim.add().dim_param = "N"
+    if width < 0:
+        shape.dim.add()
+    else:
+        shape.dim.add().dim_value = width
+
+
+def _reasons(trace: _Trace) -> tuple[InvalidReason, ...]:
+    grouped: dict[int, list[tuple[str, str, Mask]]] = {}
+    for ordinal, uid, column, mask in trace.masks:
+        grouped.setdefault(ordinal, []).append((uid, column, mask))
+    return tuple(
+        InvalidReason(
+            ordinal,
+            entries[0][0],
+            ", ".join(dict.fromkeys(column for _, column, _ in entries if column)),
+            "; ".join(dict.fromkeys(mask.reason for _, _, mask in entries)),
+        )
+        for ordinal, entries in sorted(grouped.items())
+    )
+
+
+def _merge(probes: Sequence[Probe], inputs: set[str]) -> tuple[Probe, ...]:
+    """One probe an input: exact values and thresholds, each once, in the order met."""
+    exact: dict[str, dict[object, None]] = {}
+    thresholds: dict[str, set[float]] = {}
+    for probe in probes:
+        exact.setdefault(probe.input, {}).update(dict.fromkeys(probe.exact))
+        thresholds.setdefault(probe.input, set()).update(probe.thresholds)
+    return tuple(
+        Probe(name, tuple(exact[name]), tuple(sorted(thresholds[name]))) for name in sorted(exact) if name in inputs
+    )

@@ -1,0 +1,138 @@
+"""Rules: one decorated function a Spark class. `@converts` marks, `rules_in` collects, the mapping is an argument.
+
+    @converts("org.apache.spark.ml.feature.MinMaxScalerModel", word="bit")
+    def min_max_scaler(stage: SavedStage, x: Vector) -> Vector: ...
+
+The annotations are the declaration: a parameter `Vector`, `Number`, `Text` or `Column` is one input column of that type;
+`Sequence[...]` takes all input columns at once (VectorAssembler). A rule with a parameter `i: int` before its column is
+asked once per column of a stage that maps column i to column i (StringIndexer with inputCols).
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TypeVar
+
+from builder.errors import Refused
+from builder.graph.columns import Column, Number, Text, Vector
+from builder.sparkml.reader import SavedStage
+from builder.types import Word
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one Spark class is converted.
+
+    `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
+    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
+    only fitting reads. `each`: the rule is asked per column. `predictor`: its columns are outputs by default.
+    """
+
+    spark_class: str
+    word: Word
+    function: Callable[..., Any]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    ignores: frozenset[str]
+    each: bool
+    many: bool
+    expects: type[Column]
+    predictor: bool
+    note: str
+
+    @property
+    def name(self) -> str:
+        """The class's own name, without its package."""
+        return self.spark_class.rsplit(".", 1)[-1]
+
+    def inputs(self, stage: SavedStage) -> tuple[str, ...]:
+        """Names of the columns that the stage reads, in order."""
+        return columns_of(stage, self.reads)
+
+    def outputs(self, stage: SavedStage) -> tuple[str, ...]:
+        """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
+        if self.each or self.writes == _OUTPUT:
+            return columns_of(stage, self.writes)
+        return tuple(stage.params.text(name) if name in stage.params else "" for name in self.writes)
+
+    def drops_rows(self, stage: SavedStage) -> bool:
+        """Whether Spark leaves out rows here, whoever reads the stage's columns."""
+        return "handleInvalid" in stage.params.names() and stage.params.raw("handleInvalid") == "skip"
+
+    def check(self, column: Column) -> Column:
+        """The column, or Refused where it is not of the annotated type."""
+        if not isinstance(column, self.expects):
+            raise Refused(
+                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[self.expects]}.",
+                fix="check the schema given: Spark itself would refuse this column.",
+            )
+        return column
+
+
+_INPUT = ("inputCols", "inputCol")
+_OUTPUT = ("outputCols", "outputCol")
+
+
+def converts(
+    spark_class: str,
+    *,
+    word: Word,
+    reads: Sequence[str] = _INPUT,
+    writes: Sequence[str] = _OUTPUT,
+    ignores: Iterable[str] = (),
+    note: str = "",
+) -> Callable[[F], F]:
+    """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
+
+    def mark(function: F) -> F:
+        hints = typing.get_type_hints(function)
+        parameters = list(inspect.signature(function).parameters)[1:]
+        each = bool(parameters) and hints[parameters[0]] is int
+        hint = hints[parameters[-1]]
+        many = typing.get_origin(hint) is not None
+        rule = Rule(
+            spark_class,
+            word,
+            function,
+            tuple(reads),
+            tuple(writes),
+            frozenset(ignores),
+            each,
+            many,
+            typing.get_args(hint)[0] if many else hint,
+            "predictionCol" in writes,
+            note,
+        )
+        marks: list[Rule] = getattr(function, "__rules__", [])
+        function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
+    """Spark class → its rule, from every marked function of the modules. Two rules for one class break an inner promise."""
+    found: dict[str, Rule] = {}
+    for module in modules:
+        for function in vars(module).values():
+            if getattr(function, "__module__", None) != module.__name__:
+                continue
+            for rule in getattr(function, "__rules__", ()):
+                assert rule.spark_class not in found, f"two rules convert {rule.spark_class}"
+                found[rule.spark_class] = rule
+    return found
+
+
+def columns_of(stage: SavedStage, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns named by the first of these params that is set: a list as it is, a single name as one."""
+    found = [(name, stage.params.raw(name)) for name in names]
+    value = next((value for _, value in found if value), ())
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -1,0 +1,57 @@
+"""Run a Servable in this process, with onnxruntime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from builder.errors import UsageError
+from builder.types import Predict, Servable, Table
+
+
+def in_process(servable: Servable, *, threads: int = 1) -> Predict:
+    """rows → every output of the graph, by onnxruntime's CPU provider on `threads` threads.
+
+    Raises UsageError where onnxruntime is not installed, or installed twice.
+    """
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(servable.model, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    inputs = [(spec.name, spec.dtype) for spec in servable.inputs]
+
+    def predict(rows: Table) -> Table:
+        feed = {name: rows[name].astype(dtype, copy=False) for name, dtype in inputs}
+        answers = session.run(names, feed)
+        return Table({name: np.asarray(answer) for name, answer in zip(names, answers, strict=True)})
+
+    return predict
+
+
+def import_onnxruntime() -> Any:
+    """The onnxruntime module. Raises UsageError where it is missing, or where both builds share its folder."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    installed = []
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        try:
+            version(name)
+            installed.append(name)
+        except PackageNotFoundError:
+            continue
+    if len(installed) > 1:
+        raise UsageError(
+            "onnxruntime and onnxruntime-gpu are both installed; they share one folder, and either may be half there.",
+            fix="pip uninstall onnxruntime onnxruntime-gpu, then install tritonbuild[cpu] or tritonbuild[gpu].",
+        )
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(
+            f"onnxruntime is not installed ({error}).", fix="pip install 'tritonbuild[cpu]' (or [gpu]; never both)."
+        ) from error
+    return onnxruntime

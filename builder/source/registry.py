@@ -1,0 +1,196 @@
+"""MLflow's registry and runs → a model folder on disk, and files back into it."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from builder.errors import SourceError, Unreachable, UsageError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_log = logging.getLogger(__name__)
+
+_VERSION = re.compile(r"models:/+(?P<name>[^/@]+)/(?P<version>[0-9]+)")
+_ALIAS = re.compile(r"models:/+(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
+_RUN = re.compile(r"runs:/+(?P<run>[^/]+)/(?P<path>.+)")
+_ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"})
+_PATIENCE_S = 5  # for one metadata call; a registry that takes longer is not there
+
+_URI_FIX = (
+    "check MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI (or --tracking-uri, --registry-uri), and that MLflow runs."
+)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where MLflow keeps runs and models; None is what MLflow finds by itself."""
+
+    tracking_uri: str | None = None
+    registry_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model that MLflow has: its `artifacts` URI, and its folder here once downloaded."""
+
+    root: Path
+    artifacts: str
+    run_id: str | None
+    name: str | None = None
+    version: int | None = None
+
+
+def download(source: str, stores: Stores) -> Located:
+    """`models:/name/3`, `models:/name@alias` or `runs:/id/path` → its folder. A store on this disk is not copied.
+
+    Raises UsageError on a malformed URI, SourceError where MLflow has no such model, Unreachable where it does not answer.
+    """
+    if run := _RUN.fullmatch(source):
+        return _download_run(source, run["run"], stores)
+    match = _VERSION.fullmatch(source) or _ALIAS.fullmatch(source)
+    if match is None:
+        raise UsageError(
+            f"{source!r} names no version of a model.", fix="write models:/name/3, models:/name@alias or runs:/id/path."
+        )
+    found = match.groupdict()
+    with _asking(stores) as client:
+        version = _version(client, found["name"], found.get("version"), found.get("alias"))
+        artifacts = client.get_model_version_download_uri(version.name, version.version)
+    root = _fetch(f"models:/{version.name}/{version.version}", artifacts, stores)
+    return Located(root, artifacts, version.run_id or None, version.name, int(version.version))
+
+
+def upload(file: Path, located: str, stores: Stores, *, into: str) -> None:
+    """Put a file into the folder `into` of a model's artifacts (`runs:/id/path` or the URI that `Located` tells).
+
+    Raises Unreachable where the store refuses.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    _set_stores(stores)
+    try:
+        get_artifact_repository(located).log_artifact(str(file), into)
+    except (MlflowException, OSError) as error:
+        raise Unreachable(
+            f"{located} could not be written ({error}).", fix="check the artifact store's permissions and space."
+        ) from error
+
+
+def _download_run(source: str, run_id: str, stores: Stores) -> Located:
+    with _asking(stores) as client:
+        try:
+            run = client.get_run(run_id)
+        except Exception as error:
+            raise told(
+                error, f"MLflow has no run {run_id!r}", "copy the run's id from MLflow's page or CLI."
+            ) from error
+    return Located(_fetch(source, run.info.artifact_uri, stores), source, run_id)
+
+
+def _version(client: MlflowClient, name: str, version: str | None, alias: str | None) -> Any:
+    """The model version, or an error that tells what there is instead."""
+    try:
+        registered = client.get_registered_model(name)
+    except Exception as error:
+        raise told(error, f"MLflow has no registered model {name!r}", lambda: _registered(client)) from error
+    try:
+        if alias is not None:
+            return client.get_model_version_by_alias(name, alias)
+        return client.get_model_version(name, str(version))
+    except Exception as error:
+        if alias is not None:
+            aliases = ", ".join(sorted(registered.aliases)) or "none"
+            raise told(error, f"model {name!r} has no alias {alias!r}", f"it has: {aliases}.") from error
+        raise told(error, f"model {name!r} has no version {version}", lambda: _versions(client, name)) from error
+
+
+def _registered(client: MlflowClient) -> str:
+    names = [model.name for model in client.search_registered_models(max_results=20)]
+    return f"it has: {', '.join(names)}." if names else "nothing is registered there: " + _URI_FIX
+
+
+def _versions(client: MlflowClient, name: str) -> str:
+    versions = sorted(
+        int(version.version) for version in client.search_model_versions(f"name='{name}'", max_results=20)
+    )
+    return f"it has: {', '.join(map(str, versions)) or 'none'}."
+
+
+def _fetch(uri: str, artifacts: str, stores: Stores) -> Path:
+    """The artifacts as a folder here; what had to be downloaded goes when the process ends."""
+    from mlflow.artifacts import download_artifacts
+
+    folder = None
+    if urlparse(artifacts).scheme not in ("", "file"):
+        folder = tempfile.mkdtemp(prefix="tritonbuild-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _log.info("fetching %s", uri)
+    try:
+        found = Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=stores.tracking_uri))
+    except Exception as error:
+        raise told(
+            error, f"the files of {uri} are not there", "check the path, and that its artifacts were kept."
+        ) from error
+    if not found.is_dir():
+        raise SourceError(f"{uri} is no model folder.", fix="give the path of the folder that holds MLmodel.")
+    return found
+
+
+@contextmanager
+def _asking(stores: Stores) -> Iterator[MlflowClient]:
+    """A client that gives up soon, where the environment does not say how long to wait."""
+    from mlflow import MlflowClient, environment_variables
+
+    _set_stores(stores)
+    limits = (
+        (environment_variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 1),
+        (environment_variables.MLFLOW_HTTP_REQUEST_TIMEOUT, _PATIENCE_S),
+    )
+    ours = [variable for variable, _ in limits if not variable.is_set()]
+    for variable, value in limits:
+        if variable in ours:
+            variable.set(value)
+    try:
+        yield MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.registry_uri)
+    except (UsageError, Unreachable):
+        raise
+    except Exception as error:
+        raise told(error, "MLflow has no such model", _URI_FIX) from error
+    finally:
+        for variable in ours:
+            variable.unset()
+
+
+def _set_stores(stores: Stores) -> None:
+    """Tell MLflow the stores given, and refuse a database that is not there: MLflow would make an empty one."""
+    import mlflow
+
+    if stores.tracking_uri is not None:
+        mlflow.set_tracking_uri(stores.tracking_uri)
+    if stores.registry_uri is not None:
+        mlflow.set_registry_uri(stores.registry_uri)
+    for uri in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+            raise Unreachable(f"MLflow's database {uri} does not exist.", fix=_URI_FIX)
+
+
+def told(error: Exception, absent: str, fix: str | Callable[[], str]) -> SourceError | Unreachable:
+    """MLflow's exception as ours: what it does not have is SourceError, all else means that it did not answer."""
+    from mlflow.exceptions import MlflowException
+
+    if (isinstance(error, MlflowException) and error.error_code in _ABSENT) or isinstance(error, FileNotFoundError):
+        return SourceError(f"{absent}.", fix=fix() if callable(fix) else fix)
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return Unreachable(f"MLflow did not answer: {reason}", fix=_URI_FIX)

@@ -1,0 +1,104 @@
+"""A saved stage's params: defaults overlaid with what was set; remembers which names a rule read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from builder.errors import SourceError
+from builder.types import Array
+
+_NOT_FINITE = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+
+
+class Params:
+    """Typed reading of `defaultParamMap` overlaid with `paramMap`.
+
+    Non-finite numbers are saved as the strings "NaN", "Inf", "-Inf": `number` and `numbers` know. Every reader marks its
+    name as read; `unread()` is what stops a conversion. Raises SourceError where a value is not of the type asked for.
+    """
+
+    def __init__(self, uid: str, defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+        self._uid = uid
+        self._values = {**defaults, **chosen}
+        self._read: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the param has a value at all, set or default. Asking counts as reading."""
+        self._read.add(name)
+        return self._values.get(name) is not None
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._values)
+
+    def unread(self) -> frozenset[str]:
+        return self.names() - self._read
+
+    def raw(self, name: str) -> Any:
+        self._read.add(name)
+        return self._values.get(name)
+
+    def text(self, name: str) -> str:
+        return self._expect(name, str)  # type: ignore[no-any-return]
+
+    def flag(self, name: str) -> bool:
+        return self._expect(name, bool)  # type: ignore[no-any-return]
+
+    def integer(self, name: str) -> int:
+        value = self._expect(name, int | float)
+        if isinstance(value, bool) or int(value) != value:
+            raise self._wrong(name, "a whole number")
+        return int(value)
+
+    def number(self, name: str) -> float:
+        return self._number(name, self.raw(name))
+
+    def numbers(self, name: str) -> Array:
+        """[n] float64."""
+        return np.array([self._number(name, value) for value in self._expect(name, list)], dtype=np.float64)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = self._expect(name, list)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(name, "a list of strings")
+        return tuple(values)
+
+    def nested(self, name: str) -> list[list[Any]]:
+        """A list of lists, such as Bucketizer's splitsArray; numbers in it as `number` reads them."""
+        return [
+            [_NOT_FINITE.get(value, value) if isinstance(value, str) else value for value in inner]
+            for inner in self._expect(name, list)
+        ]
+
+    def vector(self, name: str) -> Array:
+        """[n] float64 from Spark's JSON vector (type 0 sparse, 1 dense)."""
+        value = self._expect(name, dict)
+        values = [self._number(name, item) for item in value["values"]]
+        if value.get("type") == 1:
+            return np.array(values, dtype=np.float64)
+        dense = np.zeros(int(value["size"]), dtype=np.float64)
+        dense[np.asarray(value["indices"], dtype=np.int64)] = values
+        return dense
+
+    def _number(self, name: str, value: Any) -> float:
+        if isinstance(value, str) and value in _NOT_FINITE:
+            return _NOT_FINITE[value]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(name, "a number")
+        return float(value)
+
+    def _expect(self, name: str, kind: Any) -> Any:
+        value = self.raw(name)
+        if not isinstance(value, kind):
+            raise self._wrong(name, getattr(kind, "__name__", "a number"))
+        return value
+
+    def _wrong(self, name: str, expected: str) -> SourceError:
+        value = self._values.get(name)
+        return SourceError(
+            f"{self._uid}: param {name!r} should be {expected} and is {value!r}.",
+            fix="copy the saved model again; its metadata was changed by hand or by another tool.",
+        )

@@ -1,0 +1,167 @@
+"""A saved Spark ML pipeline → `SavedStage`s, with json and pyarrow alone.
+
+Reads the layouts of Spark 3.x and 4.x: `metadata/part-*` (one JSON line), `data/*.parquet` in any number of part files
+and in any order, `stages/<i>_<uid>/`, nested pipelines, and `bestModel/` of CrossValidatorModel and
+TrainValidationSplitModel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.errors import SourceError
+from builder.sparkml.params import Params
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PIPELINES = frozenset({"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"})
+SEARCHES = frozenset(
+    {
+        "org.apache.spark.ml.tuning.CrossValidatorModel",
+        "org.apache.spark.ml.tuning.TrainValidationSplitModel",
+        "pyspark.ml.tuning.CrossValidatorModel",
+        "pyspark.ml.tuning.TrainValidationSplitModel",
+    }
+)
+
+
+@dataclass(frozen=True)
+class SavedStage:
+    """One stage as Spark saved it. `extra` holds metadata keys beside the params (numFeatures, numClasses, …)."""
+
+    spark_class: str
+    uid: str
+    params: Params
+    path: Path
+    spark_version: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str = "data") -> pa.Table:
+        """Every row of the stage's Parquet folder `name`, from all its part files; rows in no promised order.
+
+        Raises SourceError where the folder is missing, empty, cut short or not Parquet.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder = self.path / name
+        files = sorted(file for file in folder.glob("*.parquet") if file.is_file()) if folder.is_dir() else []
+        if not files:
+            raise SourceError(
+                f"{self.uid}: {folder} holds no Parquet file.",
+                fix="copy the saved model again; this folder is not whole.",
+            )
+        tables = []
+        for file in files:
+            try:
+                tables.append(pq.read_table(file, partitioning=None))
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(
+                    f"{self.uid}: {file} is no readable Parquet file ({error}).",
+                    fix="copy the saved model again; this file is cut short or damaged.",
+                ) from error
+        return pa.concat_tables(tables)
+
+    def row(self, name: str = "data") -> dict[str, Any]:
+        """The one row of a folder that holds one (most models). Raises SourceError where there is not just one."""
+        rows = self.table(name).to_pylist()
+        if len(rows) != 1:
+            raise SourceError(
+                f"{self.uid}: {self.path / name} should hold one row and holds {len(rows)}.",
+                fix="copy the saved model again into an empty folder.",
+            )
+        row: dict[str, Any] = rows[0]
+        return row
+
+
+@dataclass(frozen=True)
+class SavedPipeline:
+    """The stages in order, nested pipelines and searches flattened."""
+
+    path: Path
+    spark_version: str
+    stages: tuple[SavedStage, ...]
+
+
+def read_pipeline(path: Path) -> SavedPipeline:
+    """Read the folder that `PipelineModel.save` wrote (or a single saved stage). Raises SourceError with what is wrong."""
+    root = read_stage(path)
+    return SavedPipeline(path, root.spark_version, tuple(_flatten(root)))
+
+
+def read_stage(path: Path) -> SavedStage:
+    """Read one stage's folder: its class, params and other metadata; data is read when asked for."""
+    metadata = _read_metadata(path)
+    try:
+        spark_class, uid, version = metadata["class"], metadata["uid"], metadata["sparkVersion"]
+        params = Params(uid, metadata.get("defaultParamMap") or {}, metadata.get("paramMap") or {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SourceError(
+            f"{path / 'metadata'} is not Spark ML metadata ({error!r}).",
+            fix="give the folder that PipelineModel.save wrote.",
+        ) from error
+    if not str(version)[:1].isdigit() or int(str(version).split(".")[0]) < 3:
+        raise SourceError(
+            f"{uid} was saved by Spark {version}; its hashing and formats differ.",
+            fix="load and save it with Spark 3.5 or newer.",
+        )
+    known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
+    extra = {key: value for key, value in metadata.items() if key not in known}
+    return SavedStage(spark_class, uid, params, path, str(version), extra)
+
+
+def _read_metadata(path: Path) -> Mapping[str, Any]:
+    if not path.exists():
+        raise SourceError(f"{path} does not exist.", fix="give the folder that PipelineModel.save or MLflow wrote.")
+    if not path.is_dir():
+        raise SourceError(f"{path} is no folder.", fix="give the folder that PipelineModel.save or MLflow wrote.")
+    try:
+        parts = sorted(part for part in (path / "metadata").glob("part-*") if part.stat().st_size > 0)
+        text = next((part.read_text(encoding="utf-8") for part in parts), None)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"{path / 'metadata'} cannot be read ({error}).", fix="check its permissions, or copy it again."
+        ) from error
+    if text is None:
+        raise SourceError(
+            f"{path} holds no Spark ML model: metadata/part-* is missing or empty.",
+            fix="give the folder that PipelineModel.save wrote (in MLflow's model folder it is `sparkml`).",
+        )
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SourceError(f"{path / 'metadata'} is no JSON ({error}).", fix="copy the saved model again.") from error
+    if not isinstance(document, dict):
+        raise SourceError(f"{path / 'metadata'} is no JSON object.", fix="copy the saved model again.")
+    return document
+
+
+def _flatten(stage: SavedStage) -> list[SavedStage]:
+    if stage.spark_class in SEARCHES:
+        return _flatten(read_stage(stage.path / "bestModel"))
+    if stage.spark_class not in PIPELINES:
+        return [stage]
+    uids = stage.params.texts("stageUids")
+    folders = _stage_folders(stage.path / "stages")
+    strange = sorted(folder.name for folder in folders.values() if folder.name.split("_", 1)[-1] not in uids)
+    if len(folders) != len(uids) or strange:
+        raise SourceError(
+            f"{stage.uid} has {len(uids)} stages in its metadata and {len(folders)} folders in {stage.path / 'stages'}"
+            + (f", among them {', '.join(strange)}" if strange else "")
+            + ".",
+            fix="a part is missing, or two models were saved into one folder: save it again into an empty one.",
+        )
+    return [inner for index in range(len(uids)) for inner in _flatten(read_stage(folders[index]))]
+
+
+def _stage_folders(path: Path) -> dict[int, Path]:
+    """Ordinal → folder of `<ordinal>_<uid>`; the ordinal may be padded with zeros."""
+    if not path.is_dir():
+        return {}
+    folders = [folder for folder in path.iterdir() if folder.is_dir() and folder.name.split("_", 1)[0].isdigit()]
+    return {int(folder.name.split("_", 1)[0]): folder for folder in folders}

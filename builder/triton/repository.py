@@ -1,0 +1,234 @@
+"""Triton's model repository on a local disk: `<repository>/<name>/config.pbtxt`, `<repository>/<name>/<version>/…`.
+
+A version appears whole or not at all: it is written under a name that Triton does not read, flushed to the disk, and
+renamed. An existing model is staged inside its own folder as `tmp.…`: a name that begins with a digit would count as a
+version (`4.tmp` is version 4 to Triton). A new model is staged beside the repository, for in its root every folder is a model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.errors import TritonbuildError, Unreachable, UsageError
+
+CONFIG = "config.pbtxt"
+MANIFEST = "manifest.json"
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")  # a name of 20 digits ends the whole server; 0-prefixed ones are not read
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a version lies. `changed` is False where the same content was there already."""
+
+    path: Path  # <repository>/<name>/<version>
+    version: int
+    changed: bool
+
+
+def check_name(name: str) -> str:
+    """The name, where it is one that Triton, a URL and a file system all take. Raises UsageError."""
+    if _NAME.fullmatch(name):
+        return name
+    offer = re.sub(r"[^A-Za-z0-9_.\-]+", "_", name).strip("._-")[:128]
+    raise UsageError(
+        f"{name!r} is no valid Triton model name.",
+        fix="use 1 to 128 of A-Z a-z 0-9 _ - . and do not begin with . or -"
+        + (f"; for example --name {offer}" if _NAME.fullmatch(offer) else ""),
+    )
+
+
+def versions(repository: Path, name: str) -> tuple[int, ...]:
+    """The versions that Triton sees, lowest first; none where the model is not there."""
+    folder = repository / check_name(name)
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(int(item.name) for item in folder.iterdir() if item.is_dir() and _VERSION.fullmatch(item.name)))
+
+
+def models(repository: Path) -> tuple[str, ...]:
+    """The models in a repository, in order of name: folders that hold a config.pbtxt. Raises UsageError, Unreachable."""
+    if not repository.is_dir():
+        raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
+    with _disk_errors(repository):
+        found = [item.name for item in repository.iterdir() if (item / CONFIG).is_file()]
+    return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+
+
+def read_manifest(repository: Path, name: str, version: int | None = None) -> dict[str, Any]:
+    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or no JSON."""
+    there = versions(repository, name)
+    if not there or (version is not None and version not in there):
+        which = name if version is None else f"version {version} of {name}"
+        listed = f"there are {', '.join(map(str, there))}." if there else "publish it first, or give --repository."
+        raise UsageError(f"{repository} does not hold {which}.", fix=listed)
+    path = repository / name / str(there[-1] if version is None else version) / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", fix="publish this version again into a new folder."
+        ) from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is no manifest: it holds a JSON {type(document).__name__}.")
+    return document
+
+
+def write_version(
+    repository: Path, name: str, version: int | None, files: Mapping[str, bytes], config: str
+) -> Published:
+    """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt.
+
+    `files`: relative path → bytes. `version` None: the highest one where its content is the same, else the next free
+    integer. config.pbtxt belongs to the highest version, the one that Triton serves by default, so an older version
+    leaves it alone. The version comes first, the config after it: in the other order a polling server would reload
+    the *old* version under the new config, and a version that failed once keeps the server unready until that very
+    number loads.
+
+    Raises UsageError (bad name, number or path; other content under the same version), Unreachable (the disk refuses).
+    """
+    check_name(name)
+    if version is not None and not _VERSION.fullmatch(str(version)):
+        raise UsageError(f"{version} is no version.", fix="versions are whole numbers from 1 on, of at most 18 digits.")
+    for relative in files:
+        parts = Path(relative).parts
+        if not parts or Path(relative).is_absolute() or ".." in parts:
+            raise UsageError(f"{relative!r} would lie outside of the version's folder.")
+    with _disk_errors(repository):
+        repository.mkdir(parents=True, exist_ok=True)
+        folder = repository / name
+        if not folder.exists():
+            number = version or 1
+            if _add_model(folder, number, files, config):
+                return Published(folder / str(number), number, True)
+        return _add_version(folder, version, files, config)
+
+
+def _add_model(folder: Path, number: int, files: Mapping[str, bytes], config: str) -> bool:
+    """Rename a whole model folder in. False where another writer was first."""
+    with _staging(_beside(folder.parent), f".{folder.name}.") as staged:
+        _write_files(staged / str(number), files)
+        _write_file(staged / CONFIG, config.encode())
+        staged.chmod(0o755)  # mkdtemp's 0700 would hide the model from a server that runs as another user
+        _sync(staged)
+        if folder.exists():
+            return False
+        staged.rename(folder)
+        _sync(folder.parent)
+        return True
+
+
+def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes], config: str) -> Published:
+    there = versions(folder.parent, folder.name)
+    newest = there[-1] if there else 0
+    if version is None:
+        version = newest if newest and _same(folder / str(newest), files) else newest + 1
+    path = folder / str(version)
+    changed = not path.exists()
+    if changed:
+        with _staging(folder, f"tmp.{version}.") as staged:
+            _write_files(staged, files)
+            staged.chmod(0o755)
+            _sync(staged)
+            staged.rename(path)
+            _sync(folder)
+    elif not _same(path, files):
+        raise UsageError(
+            f"{path} is there already, with other content.",
+            fix=f"a version never changes: publish under another --version (next free: {newest + 1}), or remove that folder.",
+        )
+    if version >= newest:
+        changed |= _replace_config(folder, config)
+    return Published(path, version, changed)
+
+
+def _replace_config(folder: Path, config: str) -> bool:
+    path, text = folder / CONFIG, config.encode()
+    if path.exists() and path.read_bytes() == text:
+        return False
+    staged = folder / f"tmp.{CONFIG}.{os.getpid()}"
+    try:
+        _write_file(staged, text)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+    _sync(folder)
+    return True
+
+
+def _same(path: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds exactly these files; sizes first, models are large."""
+    found = {str(item.relative_to(path)): item for item in path.rglob("*") if item.is_file()}
+    return (
+        found.keys() == {str(Path(name)) for name in files}
+        and all(found[str(Path(name))].stat().st_size == len(content) for name, content in files.items())
+        and all(found[str(Path(name))].read_bytes() == content for name, content in files.items())
+    )
+
+
+def _beside(repository: Path) -> Path:
+    """Where a new model is staged: beside the repository, or, where a rename cannot come from there, in its root."""
+    parent = repository.resolve().parent
+    same_disk = parent.stat().st_dev == repository.stat().st_dev
+    return parent if same_disk and os.access(parent, os.W_OK) else repository
+
+
+@contextmanager
+def _staging(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder, removed afterwards where it was not renamed."""
+    staged = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(exist_ok=True)
+    folders = {folder}
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.add(path.parent)
+        _write_file(path, content)
+    for written in folders:
+        _sync(written)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """A rename is on the disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(repository: Path) -> Iterator[None]:
+    try:
+        yield
+    except TritonbuildError:
+        raise
+    except OSError as error:
+        raise Unreachable(
+            f"{repository} cannot be read or written: {error}",
+            fix="check the path, its permissions and the free space, or give another --repository.",
+        ) from error

@@ -1,0 +1,78 @@
+"""config.pbtxt: compared whole with golden files, and read back with Triton's own proto."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as proto
+
+from builder.errors import UsageError
+from builder.triton.config import Settings, write_config
+from builder.types import TensorSpec
+from tests.small_models import carriers, every_type, words
+
+MODELS = {"carriers": carriers, "every_type": every_type, "words": words}
+PROVENANCE = {"source": "models:/flights@champion", "digest": "sha256:0f1e", "unproven": "true"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_config_is_what_the_golden_file_holds(name, golden):
+    golden(f"{name}.pbtxt", write_config(MODELS[name](), name, Settings(), PROVENANCE))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tritons_own_proto_reads_every_tensor_back(name):
+    servable = MODELS[name]()
+
+    config = text_format.Parse(write_config(servable, name, Settings(), PROVENANCE), proto.ModelConfig())
+
+    assert [tensor.name for tensor in config.input] == [spec.name for spec in servable.inputs]
+    assert [tensor.name for tensor in config.output] == [spec.name for spec in servable.outputs]
+    for tensor, spec in zip([*config.input, *config.output], [*servable.inputs, *servable.outputs], strict=True):
+        assert list(tensor.dims) == [spec.width]
+        assert proto.DataType.Name(tensor.data_type) == f"TYPE_{spec.triton.replace('BYTES', 'STRING')}"
+
+
+def test_a_client_learns_types_nulls_and_reasons_from_the_parameters():
+    servable = carriers()
+
+    config = text_format.Parse(write_config(servable, "flights", Settings(), PROVENANCE), proto.ModelConfig())
+
+    told = {key: config.parameters[key].string_value for key in config.parameters}
+    inputs = json.loads(told["tritonbuild.inputs"])
+    assert tuple(TensorSpec.from_json(spec) for spec in inputs) == servable.inputs
+    assert [spec["null"] for spec in inputs] == ["␀", "NaN"]
+    assert json.loads(told["tritonbuild.invalid"])[0]["stage"] == "StringIndexer_7a1"
+    assert told["tritonbuild.unproven"] == "true"
+
+
+def test_settings_reach_tritons_fields():
+    settings = Settings(max_batch_size=7, max_queue_delay_us=50, instances=3, intra_op_threads=2, inter_op_threads=4)
+
+    config = text_format.Parse(write_config(carriers(), "flights", settings, {}), proto.ModelConfig())
+
+    assert config.max_batch_size == 7
+    assert config.dynamic_batching.max_queue_delay_microseconds == 50
+    assert config.instance_group[0].count == 3
+    assert config.parameters["intra_op_thread_count"].string_value == "2"
+    assert config.parameters["inter_op_thread_count"].string_value == "4"
+
+
+def test_only_thread_keys_that_the_backend_reads_and_our_own_are_written():
+    config = text_format.Parse(write_config(carriers(), "flights", Settings(), PROVENANCE), proto.ModelConfig())
+
+    strange = {key for key in config.parameters if not key.startswith("tritonbuild.")}
+    assert strange == {"intra_op_thread_count", "inter_op_thread_count"}
+
+
+@pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_queue_delay_us": -1}, {"intra_op_threads": 0}])
+def test_a_setting_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Settings(**wrong)
+
+
+def test_provenance_may_not_take_the_place_of_the_tensors():
+    with pytest.raises(UsageError, match="inputs"):
+        write_config(carriers(), "flights", Settings(), {"inputs": "x"})

@@ -1,0 +1,241 @@
+"""Lowering: what is kept, what is refused, and what every graph has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.errors import ConversionRefused, Refused, UsageError
+from builder.graph import idioms
+from builder.graph.columns import Mask, Number, Text, Vector, number, vector
+from builder.graph.idioms import constant
+from builder.graph.lowering import judge, lower
+from builder.graph.rules import Rule, converts
+from builder.graph.session import in_process
+from builder.sparkml.reader import SavedPipeline, SavedStage, read_pipeline
+from builder.tables import from_dicts
+from builder.types import Field, Scalar, Table, VectorType
+from tests.saved import Stage, min_max, write_pipeline
+
+DOUBLE = Scalar("double")
+SCHEMA = (Field("a", DOUBLE), Field("b", DOUBLE), Field("v", VectorType(None)))
+
+
+@converts("test.Halve", word="bit", ignores=["seed"])
+def halve(stage: SavedStage, i: int, x: Number) -> Number:
+    bad = Mask(op.less(x.var, constant(0.0)), "negative", drops=stage.params.text("handleInvalid") == "skip")
+    masks = () if stage.params.text("handleInvalid") == "keep" else (bad,)
+    return number(op.mul(x.var, constant(0.5)), masks=masks)
+
+
+@converts("test.Glue", word="bit", reads=["inputCols"])
+def glue(stage: SavedStage, xs: Sequence[Number]) -> Vector:
+    return vector(op.concat([x.var for x in xs], axis=1), len(xs))
+
+
+@converts("test.Model", word="bit", reads=["featuresCol"], writes=["rawPredictionCol", "predictionCol"])
+def model(stage: SavedStage, x: Vector) -> tuple[Vector, Number]:
+    if stage.params.flag("broken"):
+        raise Refused("it is broken.", fix="mend it.")
+    return vector(x.var, x.width, slack=op.abs(x.var)), number(idioms.ordered_sum(x.var))
+
+
+RULES: Mapping[str, Rule] = {rule.spark_class: rule for f in (halve, glue, model) for rule in f.__rules__}
+
+
+def halved(uid: str, *pairs: tuple[str, str], invalid: str = "error", **more: object) -> Stage:
+    params = {"inputCols": [a for a, _ in pairs], "outputCols": [b for _, b in pairs], "handleInvalid": invalid, **more}
+    return Stage("test.Halve", uid, params, {"seed": 1})
+
+
+def glued(*names: str) -> Stage:
+    return Stage("test.Glue", "Glue_1", {"inputCols": list(names), "outputCol": "features"})
+
+
+def predictor(**more: object) -> Stage:
+    params = {"featuresCol": "features", "predictionCol": "prediction", "rawPredictionCol": "raw", "broken": False}
+    return Stage("test.Model", "Model_1", {**params, **more})
+
+
+@pytest.fixture
+def saved(tmp_path: Path):
+    return lambda *stages: read_pipeline(write_pipeline(tmp_path / "p", stages))
+
+
+def test_by_default_the_predictor_answers_and_asks_only_for_what_it_needs(saved) -> None:
+    pipeline = saved(halved("H_1", ("a", "a2"), ("b", "b2")), glued("a2"), predictor())
+
+    servable = lower(pipeline, SCHEMA, RULES)
+
+    assert [spec.name for spec in servable.inputs] == ["a"]
+    assert [spec.name for spec in servable.outputs] == ["raw", "prediction", "invalid"]
+
+
+def test_a_stage_that_no_output_needs_is_dropped_even_if_no_rule_knows_it(saved) -> None:
+    label = Stage("test.Unknown", "Unknown_1", {"inputCol": "b", "outputCol": "label"})
+
+    verdicts, servable = judge(saved(label, glued("a"), predictor()), SCHEMA, RULES)
+
+    assert [verdict.verdict for verdict in verdicts] == ["dropped", "kept", "kept"]
+    assert servable is not None
+
+
+def test_a_switched_off_column_is_not_answered(saved) -> None:
+    servable = lower(saved(glued("a"), predictor(rawPredictionCol="")), SCHEMA, RULES)
+
+    assert [spec.name for spec in servable.outputs] == ["prediction", "invalid"]
+
+
+def test_all_refusals_come_together_each_with_its_fix(saved) -> None:
+    unknown = Stage("test.Unknown", "Unknown_1", {"inputCol": "b", "outputCol": "b2"})
+    pipeline = saved(halved("H_1", ("a", "a2"), colour="red"), unknown, glued("a"), predictor(broken=True))
+
+    with pytest.raises(ConversionRefused) as caught:
+        lower(pipeline, SCHEMA, RULES, ["a2", "b2", "prediction"])
+
+    assert [refusal.stage for refusal in caught.value.refusals] == ["H_1", "Unknown_1", "Model_1"]
+    assert "params that its rule does not read: colour" in caught.value.refusals[0].reason
+    assert caught.value.refusals[2].fix == "mend it."
+    assert caught.value.exit_code == 3
+
+
+def run(servable, **columns: Sequence[float]) -> Table:
+    return in_process(servable)(Table({name: np.array(values).reshape(-1, 1) for name, values in columns.items()}))
+
+
+def test_a_refused_row_says_its_stage_and_has_no_answer(saved) -> None:
+    stages = [halved("H_1", ("a", "a2")), halved("H_2", ("b", "b2"), invalid="skip"), glued("a2", "b2"), predictor()]
+
+    answers = run(lower(saved(*stages), SCHEMA, RULES), a=[1.0, -1.0, 1.0, -1.0], b=[1.0, 1.0, -1.0, -1.0])
+
+    assert answers["invalid"].tolist() == [[0], [1], [-2], [1]]
+    assert np.isnan(answers["prediction"][:, 0]).tolist() == [False, True, True, True]
+    assert answers["raw"][0].tolist() == [0.5, 0.5]
+
+
+def test_the_reasons_of_invalid_are_told(saved) -> None:
+    servable = lower(saved(halved("H_1", ("a", "a2")), glued("a2"), predictor()), SCHEMA, RULES)
+
+    assert [(r.code, r.stage, r.column, r.reason) for r in servable.invalid] == [(1, "H_1", "a2", "negative")]
+
+
+def test_a_stage_that_only_drops_rows_is_kept_where_its_inputs_are_there(saved) -> None:
+    stages = [halved("H_1", ("a", "unused"), invalid="skip"), glued("a"), predictor()]
+
+    answers = run(lower(saved(*stages), SCHEMA, RULES), a=[1.0, -1.0])
+
+    assert answers["invalid"].tolist() == [[0], [-1]]
+
+
+def test_a_stage_that_drops_rows_of_an_absent_column_asks_for_nothing(saved) -> None:
+    stages = [halved("H_1", ("b", "label"), invalid="skip"), glued("a"), predictor()]
+
+    servable = lower(saved(*stages), SCHEMA, RULES)
+
+    assert [spec.name for spec in servable.inputs] == ["a"]
+
+
+def test_only_the_proof_graph_answers_with_tolerances(saved) -> None:
+    pipeline: SavedPipeline = saved(glued("a"), predictor())
+
+    proof = lower(pipeline, SCHEMA, RULES, proof=True)
+
+    assert run(proof, a=[-3.0])["raw__slack"].tolist() == [[3.0]]
+    assert "raw__slack" not in run(lower(pipeline, SCHEMA, RULES), a=[-3.0])
+
+
+def test_every_column_can_be_answered(saved) -> None:
+    servable = lower(saved(halved("H_1", ("a", "a2")), glued("a2"), predictor()), SCHEMA, RULES, every_column=True)
+
+    assert [spec.name for spec in servable.outputs] == ["a2", "features", "raw", "prediction", "invalid"]
+
+
+def test_the_same_pipeline_gives_the_same_bytes(saved) -> None:
+    pipeline = saved(halved("H_1", ("a", "a2"), ("b", "b2")), glued("a2", "b2"), predictor())
+
+    assert lower(pipeline, SCHEMA, RULES).model == lower(pipeline, SCHEMA, RULES).model
+
+
+def test_the_file_says_no_more_than_every_release_can_load(saved) -> None:
+    model = onnx.load_from_string(lower(saved(glued("a"), predictor()), SCHEMA, RULES).model)
+
+    assert model.ir_version <= 10
+    assert {imported.domain: imported.version for imported in model.opset_import}[""] <= 21
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [(["nothing"], "written by no stage"), (["a"], "an input column"), ([], "writes no column")],
+)
+def test_an_output_that_is_none_is_a_usage_error(saved, outputs: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        lower(saved(glued("a"), predictor()), SCHEMA, RULES, outputs)
+
+
+def test_a_schema_that_lacks_a_column_is_a_usage_error_that_names_it(saved) -> None:
+    with pytest.raises(UsageError, match=r"lacks 'c' \(read by Glue_1\)"):
+        lower(saved(glued("a", "c"), predictor()), SCHEMA, RULES)
+
+
+def test_a_column_of_another_type_is_refused(saved) -> None:
+    with pytest.raises(ConversionRefused, match="column 'v' is vector"):
+        lower(saved(glued("v"), predictor()), SCHEMA, RULES)
+
+
+def test_an_input_vector_takes_the_width_of_its_first_consumer(saved) -> None:
+    from builder.stages import all_rules
+
+    servable = lower(saved(min_max("M_1", "v", "w", [0.0] * 3, [1.0] * 3)), SCHEMA, all_rules())
+
+    assert [(spec.name, spec.width) for spec in servable.inputs] == [("v", 3)]
+
+
+@converts("test.Table", word="bit")
+def gather(stage: SavedStage, x: Number) -> Number:
+    rows: Var = idioms.table(np.arange(300_000, dtype=np.float64).reshape(-1, 1) / 3)
+    return number(op.gather(rows, op.reshape(idioms.to_index(x.var, 300_000), constant(np.array([-1]))), axis=0))
+
+
+def test_a_large_table_becomes_an_initializer(saved) -> None:
+    rules = {rule.spark_class: rule for rule in gather.__rules__}
+    servable = lower(saved(Stage("test.Table", "T_1", {"inputCol": "a", "outputCol": "o"})), SCHEMA, rules)
+
+    assert [spec.name for spec in servable.inputs] == ["a"]
+    assert run(servable, a=[0.0, 299_999.0, np.nan, 1e30])["o"][:, 0].tolist() == [0.0, 299_999 / 3, 0.0, 299_999 / 3]
+
+
+def test_elementwise_gives_a_value_the_same_bits_at_every_place_in_a_batch() -> None:
+    from onnxruntime import InferenceSession
+    from spox import Tensor, argument, build
+
+    x = argument(Tensor(np.float64, ("N", 1)))
+    for operator in (idioms.exp, idioms.log):
+        session = InferenceSession(build({"x": x}, {"y": operator(x)}).SerializeToString())
+        values = np.abs(np.random.default_rng(7).normal(size=(1003, 1))) * 5
+        together = session.run(["y"], {"x": values})[0]
+        alone = np.concatenate([session.run(["y"], {"x": values[i : i + 1]})[0] for i in range(len(values))])
+
+        assert together.tobytes() == alone.tobytes()
+
+
+@converts("test.IsNull", word="bit")
+def is_null(stage: SavedStage, x: Text) -> Number:
+    return number(op.cast(x.is_null(), to=np.float64))
+
+
+@pytest.mark.parametrize("marker", ["␀", "NULL"])
+def test_text_is_null_where_it_is_the_chosen_marker(saved, marker: str) -> None:
+    pipeline = saved(Stage("test.IsNull", "N_1", {"inputCol": "s", "outputCol": "o"}))
+    rules = {rule.spark_class: rule for rule in is_null.__rules__}
+
+    servable = lower(pipeline, (Field("s", Scalar("string")),), rules, null_text=marker)
+
+    rows = from_dicts([{"s": "a"}, {"s": None}, {"s": ""}], servable.inputs)
+    assert rows["s"][1, 0] == marker
+    assert in_process(servable)(rows)["o"].tolist() == [[0.0], [1.0], [0.0]]

@@ -1,0 +1,147 @@
+"""The reader: what a saved pipeline's folder must hold, and what is said where it does not."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builder.errors import SourceError
+from builder.sparkml.params import Params
+from builder.sparkml.reader import read_pipeline
+from builder.sparkml.vectors import dense_matrix, dense_vector
+from tests.saved import Stage, min_max, write_pipeline, write_stage
+
+
+def scaler(uid: str = "MinMaxScaler_1") -> Stage:
+    return min_max(uid, "x", "y", [0.0, 1.0], [2.0, 3.0])
+
+
+def test_stages_come_in_the_order_of_stage_uids(tmp_path: Path) -> None:
+    stages = [scaler(f"MinMaxScaler_{i}") for i in range(12)]
+
+    pipeline = read_pipeline(write_pipeline(tmp_path / "p", stages))
+
+    assert [stage.uid for stage in pipeline.stages] == [stage.uid for stage in stages]
+    assert pipeline.spark_version == "4.3.0"
+
+
+def test_a_nested_pipeline_and_a_search_are_flattened(tmp_path: Path) -> None:
+    outer = write_pipeline(
+        tmp_path / "p",
+        [
+            Stage("org.apache.spark.ml.PipelineModel", "Pipeline_in", {"stageUids": ["MinMaxScaler_in"]}),
+            Stage("org.apache.spark.ml.tuning.CrossValidatorModel", "CrossValidator_1", {}),
+        ],
+    )
+    write_stage(outer / "stages/0_Pipeline_in/stages/0_MinMaxScaler_in", scaler("MinMaxScaler_in"))
+    write_stage(outer / "stages/1_CrossValidator_1/bestModel", scaler("MinMaxScaler_best"))
+
+    pipeline = read_pipeline(outer)
+
+    assert [stage.uid for stage in pipeline.stages] == ["MinMaxScaler_in", "MinMaxScaler_best"]
+
+
+def test_several_part_files_are_one_table(tmp_path: Path) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()])
+    part = next((path / "stages/0_MinMaxScaler_1/data").glob("*.parquet"))
+    (part.parent / "part-00007-1-c000.snappy.parquet").write_bytes(part.read_bytes())
+
+    table = read_pipeline(path).stages[0].table()
+
+    assert table.num_rows == 2
+    with pytest.raises(SourceError, match="should hold one row and holds 2"):
+        read_pipeline(path).stages[0].row()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").unlink(), "metadata/part-\\* is missing or empty"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{"), "is no JSON"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("[]"), "no JSON object"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{}"), "is not Spark ML metadata"),
+        (lambda p: (p / "stages/0_MinMaxScaler_1").rename(p / "elsewhere"), "1 stages in its metadata and 0 folders"),
+        (lambda p: write_stage(p / "stages/1_Other_2", scaler("Other_2")), "among them 1_Other_2"),
+    ],
+)
+def test_a_damaged_folder_is_named(tmp_path: Path, damage: object, message: str) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()])
+    damage(path)
+
+    with pytest.raises(SourceError, match=message) as caught:
+        read_pipeline(path)
+
+    assert caught.value.fix
+    assert caught.value.exit_code == 2
+
+
+def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()])
+    part = next((path / "stages/0_MinMaxScaler_1/data").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-20])
+
+    with pytest.raises(SourceError, match=part.name):
+        read_pipeline(path).stages[0].row()
+
+
+def test_a_missing_part_file_is_told_with_its_folder(tmp_path: Path) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()])
+    next((path / "stages/0_MinMaxScaler_1/data").glob("*.parquet")).unlink()
+
+    with pytest.raises(SourceError, match="data holds no Parquet file"):
+        read_pipeline(path).stages[0].row()
+
+
+def test_spark_2_is_refused_by_its_version(tmp_path: Path) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()], spark_version="2.4.8")
+
+    with pytest.raises(SourceError, match=r"saved by Spark 2\.4\.8"):
+        read_pipeline(path)
+
+
+def test_a_param_that_is_set_hides_its_default() -> None:
+    params = Params("S_1", {"min": 0.0, "max": 1.0}, {"max": "Inf"})
+
+    assert (params.number("min"), params.number("max")) == (0.0, math.inf)
+
+
+def test_only_params_that_were_asked_for_count_as_read() -> None:
+    params = Params("S_1", {"min": 0.0, "max": 1.0, "p": "NaN"}, {})
+
+    assert math.isnan(params.number("p"))
+    assert params.unread() == {"min", "max"}
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, [1.0]])
+def test_a_param_of_another_type_is_an_error_that_names_it(value: object) -> None:
+    with pytest.raises(SourceError, match="S_1: param 'p' should be a number"):
+        Params("S_1", {"p": value}, {}).number("p")
+
+
+def test_sparse_and_dense_vectors_are_the_same_numbers() -> None:
+    sparse = {"type": 0, "size": 4, "indices": [1, 3], "values": [2.5, -0.1]}
+
+    assert dense_vector(sparse).tolist() == [0.0, 2.5, 0.0, -0.1]
+    assert dense_vector({"type": 1, "size": None, "indices": None, "values": [1.0, 2.0]}).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_every_matrix_layout_is_the_same_numbers(kind: str, transposed: bool) -> None:
+    wanted = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, -3.5]])
+    major = wanted if transposed else wanted.T
+    rows, columns = np.nonzero(major)
+    saved = {
+        "type": 1 if kind == "dense" else 0,
+        "numRows": 2,
+        "numCols": 3,
+        "isTransposed": transposed,
+        "values": major.ravel().tolist() if kind == "dense" else major[rows, columns].tolist(),
+        "rowIndices": columns.tolist(),
+        "colPtrs": np.searchsorted(rows, np.arange(len(major) + 1)).tolist(),
+    }
+
+    assert dense_matrix(saved).tolist() == wanted.tolist()
