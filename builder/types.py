@@ -260,6 +260,7 @@ class StageVerdict:
 
 
 INVALID = TensorSpec("invalid", Scalar("integer"), nullable=False)
+SLACK = "__slack"  # suffix of the proof graph's outputs that hold an output's absolute tolerance, value by value
 
 
 class Progress(Protocol):

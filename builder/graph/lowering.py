@@ -24,6 +24,7 @@ from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.types import (
     INVALID,
     NULL_TEXT,
+    SLACK,
     Array,
     Field,
     InvalidReason,
@@ -40,7 +41,6 @@ from builder.types import (
 )
 
 IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release from 25.03 on loads
-SLACK = "__slack"  # suffix of the proof graph's tolerance outputs
 
 
 @dataclass

@@ -30,7 +30,7 @@ class FetchedModel:
 
     `root` holds all that was fetched, `path` is the Spark PipelineModel folder in it. `evidence` is None where none was
     recorded. `digest`: sha256 over the pipeline's files. `notes`: what a person should know of the schema.
-    `run_id`, `name` and `version` are MLflow's, where the source has them.
+    `run_id`, `name`, `version` and `artifacts` (a URI) are MLflow's, where the source has them.
     """
 
     uri: str
@@ -42,6 +42,7 @@ class FetchedModel:
     name: str | None = None
     version: int | None = None
     run_id: str | None = None
+    artifacts: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -53,6 +54,7 @@ def read_folder(
     name: str | None = None,
     version: int | None = None,
     run_id: str | None = None,
+    artifacts: str | None = None,
 ) -> FetchedModel:
     """An MLflow model folder, or the folder that `PipelineModel.save` wrote, as a FetchedModel.
 
@@ -78,6 +80,7 @@ def read_folder(
         name,
         version,
         run_id or (mlmodel or {}).get("run_id"),
+        artifacts,
         notes,
     )
 

@@ -14,7 +14,7 @@ from builder.errors import Unreachable
 from builder.source.folder import BESIDE, SCHEMA_FILE
 from builder.source.registry import Stores, told, upload
 from builder.source.signature import signature_of
-from builder.types import TensorSpec
+from builder.types import INVALID, TensorSpec
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
@@ -54,11 +54,16 @@ def log_pipeline(pipeline: Any, schema: str, *, name: str, pip_requirements: Seq
     return Logged(uri, info.run_id, info)
 
 
+def complete(logged: Logged, evidence: Path) -> None:
+    """Put the evidence into the logged model's folder, before it is registered. Raises Unreachable."""
+    upload(evidence, logged.uri, Stores(), into=BESIDE)
+
+
 def sign(logged: Logged, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
     """Give the logged model its signature: the columns it needs and those it answers with."""
     from mlflow.models import set_signature
 
-    set_signature(logged.uri, signature_of(inputs, outputs))
+    set_signature(logged.uri, signature_of(inputs, [spec for spec in outputs if spec.name != INVALID.name]))
 
 
 def register(logged: Logged, name: str, alias: str | None = None) -> int:

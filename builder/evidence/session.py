@@ -1,0 +1,122 @@
+"""A Spark session: the one that runs, or a local one of our own; and a saved pipeline in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.errors import SourceError, Unreachable
+from builder.sparkml.reader import PIPELINES, SEARCHES, read_stage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_LOCAL = {
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@contextmanager
+def spark_session() -> Iterator[SparkSession]:
+    """The session that runs, its settings untouched, or a local one that ends with the block. Quiet meanwhile: rows are meant to fail.
+
+    Raises Unreachable where pyspark or Java is missing.
+    """
+    try:
+        from pyspark import SparkContext
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise Unreachable(
+            "reference answers come from Spark, and pyspark is not installed.",
+            fix="pip install 'tritonbuild[train]', and Java 17; or record where the model is trained.",
+        ) from error
+    running = SparkContext._active_spark_context is not None  # whichever thread started it
+    session = SparkSession.builder.getOrCreate() if running else _start(SparkSession.builder)
+    logger = session.sparkContext._jvm.org.apache.logging.log4j.LogManager.getRootLogger()
+    level = logger.getLevel().toString()
+    session.sparkContext.setLogLevel("OFF")
+    try:
+        yield session
+    finally:
+        if running:
+            session.sparkContext.setLogLevel(level)
+        else:
+            session.stop()
+
+
+def load_stages(path: Path, session: SparkSession) -> list[Any]:
+    """The saved pipeline's stages as pyspark's objects, nested pipelines and searches flattened.
+
+    Raises SourceError where this Spark cannot load it.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.util import DefaultParamsReader
+
+    where = f"file://{path.resolve()}"
+    try:
+        if read_stage(path).spark_class in PIPELINES:
+            return _flatten(PipelineModel.load(where))
+        return _flatten(DefaultParamsReader.loadParamsInstance(where, session.sparkContext))
+    except (Py4JError, PySparkException, AttributeError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"Spark {session.version} cannot load {path}: {first_line(error)}",
+            fix=f"use Spark {read_stage(path).spark_version}, which saved it.",
+        ) from error
+
+
+def transform(stages: list[Any], frame: DataFrame, dropped: Collection[str]) -> DataFrame:
+    """All stages in order. A stage that no output needs (`dropped`) is left out where its columns are not there.
+
+    Raises SourceError where a needed stage does not accept its columns.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    for stage in stages:
+        try:
+            frame = stage.transform(frame)
+        except (Py4JError, PySparkException) as error:
+            if stage.uid in dropped:
+                continue
+            raise SourceError(
+                f"{stage.uid}: Spark does not accept these columns: {first_line(error)}",
+                fix="check the schema given: it is not the one of the training data.",
+            ) from error
+    return frame
+
+
+def first_line(error: Exception) -> str:
+    """The line of a Spark exception that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(": ")]
+    return (told or lines or [type(error).__name__])[0].removeprefix(": ")
+
+
+def _start(builder: Any) -> SparkSession:
+    from pyspark.errors import PySparkException
+
+    settings = builder.master("local[2]").appName("tritonbuild").config(map=_LOCAL)
+    try:
+        session: SparkSession = settings.getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise Unreachable(
+            f"Spark did not start: {first_line(error)}",
+            fix="install Java 17 and let JAVA_HOME or PATH find it; or record where the model is trained.",
+        ) from error
+    return session
+
+
+def _flatten(stage: Any) -> list[Any]:
+    name = f"{type(stage).__module__}.{type(stage).__name__}"
+    if name in PIPELINES or hasattr(stage, "stages"):
+        return [inner for child in stage.stages for inner in _flatten(child)]
+    if name in SEARCHES:
+        return _flatten(stage.bestModel)
+    return [stage]

@@ -1,0 +1,185 @@
+"""The whole program on one screen: each command is one function here, and its steps are the functions it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
+from builder.recording import log_model
+from builder.types import Progress, Silent
+
+if TYPE_CHECKING:
+    from builder.source import FetchedModel
+    from builder.triton.config import Settings
+    from builder.triton.server import Server
+
+__all__ = ["Wanted", "bench", "check", "log_model", "predict", "publish", "record", "serve", "stages", "verify"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which model, and what of it. `schema`: a file with `df.schema.json()`; `outputs` None: the contract's default."""
+
+    source: str
+    schema: Path | None = None
+    outputs: Sequence[str] | None = None
+    tracking_uri: str | None = None
+    registry_uri: str | None = None
+
+    def fetch(self) -> FetchedModel:
+        from builder.source import fetch
+
+        return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+
+def check(wanted: Wanted) -> Checked:
+    """Judge every stage before any work. What is refused is told, not raised."""
+    from builder.graph.lowering import judge
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+
+    model = wanted.fetch()
+    verdicts, servable = judge(read_pipeline(model.path), model.schema, all_rules(), wanted.outputs)
+    tensors = (servable.inputs, servable.outputs, servable.invalid) if servable else ((), (), ())
+    return Checked(wanted.source, verdicts, *tensors, model.evidence is not None, model.notes)
+
+
+def record(
+    wanted: Wanted, rows: Path | None, *, evidence_rows: int, derived_rows: int, progress: Progress | None = None
+) -> Recording:
+    """Let Spark answer rows, a user's and ones derived from the model, and keep its answers with the model."""
+    from builder import recording
+
+    evidence = recording.record(
+        wanted.source,
+        rows,
+        schema=wanted.schema,
+        outputs=wanted.outputs,
+        evidence_rows=evidence_rows,
+        derived_rows=derived_rows,
+        tracking_uri=wanted.tracking_uri,
+        registry_uri=wanted.registry_uri,
+        progress=progress,
+    )
+    derived = int(evidence.derived.sum())
+    return Recording(
+        wanted.source, evidence.rows, derived, evidence.left_out, evidence.coverage, evidence.spark_version
+    )
+
+
+def publish(
+    wanted: Wanted,
+    repository: Path,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    unproven: bool = False,
+    evidence_in_repository: bool = False,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Publication:
+    """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
+
+    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
+    """
+    from builder.graph.lowering import lower
+    from builder.proving import prove
+    from builder.publishing import choose_name, write
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+
+    progress = progress or Silent()
+    progress.step(f"fetching {wanted.source}")
+    model = wanted.fetch()
+    name = choose_name(name, model)
+    pipeline = read_pipeline(model.path)
+    progress.step(f"compiling {len(pipeline.stages)} stages")
+    servable = lower(pipeline, model.schema, all_rules(), wanted.outputs)
+    proof = prove(model, pipeline, servable, wanted.outputs, unproven, progress)
+    progress.step(f"writing {name} to {repository}")
+    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, settings)
+
+
+def serve(
+    repository: Path,
+    *,
+    grpc_port: int = 0,
+    http_port: int = 0,
+    metrics_port: int = 0,
+    server: Path | None = None,
+    server_python: Path | None = None,
+    progress: Progress | None = None,
+) -> Server:
+    """A real tritonserver that answers for every model of the repository; whoever called ends it."""
+    from builder.triton.repository import models
+    from builder.triton.server import start
+
+    (progress or Silent()).step(f"starting tritonserver with {', '.join(models(repository)) or 'no model'}")
+    return start(
+        repository,
+        grpc_port=grpc_port,
+        http_port=http_port,
+        metrics_port=metrics_port,
+        server=server,
+        server_python=server_python,
+    )
+
+
+def verify(
+    name: str,
+    repository: Path,
+    wanted: Wanted | None = None,
+    *,
+    version: int | None = None,
+    grpc: str,
+    http: str,
+    progress: Progress | None = None,
+) -> Verification:
+    """Put every row of the evidence to a running server over both protocols.
+
+    The evidence is the repository's, or that of `wanted`, with its users' rows.
+    """
+    from builder.asking import ask_everything, evidence_of
+
+    evidence, version, origin = evidence_of(name, repository, version, wanted.fetch() if wanted else None)
+    reports = ask_everything(name, version, evidence, {"gRPC": grpc, "HTTP": http}, progress or Silent())
+    return Verification(name, version, reports, origin)
+
+
+def predict(name: str, row: str, *, version: int | None = None, grpc: str) -> Answer:
+    """One row of JSON to a running server. A key that is left out is a null."""
+    from builder.asking import ask_one, parse_row
+
+    return ask_one(name, parse_row(row), version, grpc)
+
+
+def bench(
+    name: str,
+    repository: Path,
+    *,
+    requests: int = 2000,
+    concurrencies: Sequence[int] = (1, 4),
+    sizes: Sequence[int] = (1, 256),
+    spark: Wanted | None = None,
+    server: Path | None = None,
+    server_python: Path | None = None,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """The model beside an empty one with its tensors, in turns on one server; Spark's transform beside both."""
+    from builder.bench import measure_served, measure_spark
+
+    progress = progress or Silent()
+    served = measure_served(name, repository, requests, concurrencies, sizes, server, server_python, progress)
+    if spark is None:
+        return Benchmark(name, served)
+    return Benchmark(name, (*served, *measure_spark(spark.fetch(), repository, name, progress)))
+
+
+def stages() -> Support:
+    """Every Spark class that has a rule, by name."""
+    from builder.stages import all_rules
+
+    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))
