@@ -6,9 +6,10 @@ What the tensors mean is read from the served config's `tritonbuild.` parameters
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 
 Protocol = Literal["grpc", "http"]
 TIMEOUT_S = 60.0
+LOAD_TIMEOUT_S = 600.0  # a forest of 8 million nodes needs 11 s to open
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A spec and what follows from it, worked out once and not at each call."""
+
+    spec: TensorSpec
+    dtype: np.dtype[Any]
+    triton: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,10 @@ class ModelInfo:
     invalid: tuple[InvalidReason, ...]
     provenance: Mapping[str, str]
     max_batch_size: int
+
+    @cached_property
+    def wire_inputs(self) -> tuple[Wire, ...]:
+        return tuple(Wire(spec, spec.dtype, spec.triton) for spec in self.inputs)
 
     def reason(self, code: int) -> str | None:
         """The `invalid` of a row in words; None where the row is fine."""
@@ -71,11 +86,12 @@ class Client:
             connection.close()
         self._connections.clear()
 
-    def ready(self) -> bool:
-        """Whether the server is there and every model of it answers."""
+    def ready(self, model: str = "", version: str = "") -> bool:
+        """Whether the server takes requests; with a model named, whether that one answers."""
         try:
-            with self._errors("server"):
-                return bool(self._connection().is_server_ready())
+            with self._errors(model or "server"):
+                connection = self._connection()
+                return bool(connection.is_model_ready(model, version) if model else connection.is_server_ready())
         except Unreachable:
             return False
 
@@ -91,17 +107,27 @@ class Client:
             self._known[key] = _info(model, config)
         return self._known[key]
 
+    def load(self, model: str) -> None:
+        """Have the server load a model, or its newest version (it must run with explicit model control).
+
+        Raises UsageError with the server's reason where the model does not load, Unreachable.
+        """
+        self._known = {key: info for key, info in self._known.items() if key[0] != model}
+        options = {"client_timeout": LOAD_TIMEOUT_S} if self.protocol == "grpc" else {}
+        with self._errors(model):
+            self._connection(LOAD_TIMEOUT_S).load_model(model, **options)
+
     def predict(self, model: str, rows: Table, version: str = "", timeout_s: float | None = None) -> Table:
         """Every output for every row, in order; more than the model's max_batch_size go as several requests.
 
         Raises UsageError where the rows do not fit the model's inputs or the server refuses them, Unreachable.
         """
         info = self.specs(model, version)
-        inputs = [(spec, _fitting(rows, spec)) for spec in info.inputs]
-        starts = range(0, rows.rows, info.max_batch_size)
+        arrays = [_fitting(rows, wire) for wire in info.wire_inputs]
+        step = info.max_batch_size
         parts = [
-            self._infer(info, str(version), {s: a[i : i + info.max_batch_size] for s, a in inputs}, timeout_s)
-            for i in starts
+            self._infer(info, str(version), [array[start : start + step] for array in arrays], timeout_s)
+            for start in range(0, rows.rows, step)
         ]
         if not parts:  # Triton refuses a request of no rows
             return Table({spec.name: np.empty((0, max(spec.width, 0)), spec.dtype) for spec in info.outputs})
@@ -150,18 +176,15 @@ class Client:
         answer = self._connection().get_model_config(model, version, as_json=True, client_timeout=self._timeout_s)
         return answer["config"]  # type: ignore[no-any-return]
 
-    def _infer(
-        self, info: ModelInfo, version: str, arrays: Mapping[TensorSpec, Array], timeout_s: float | None
-    ) -> Table:
+    def _infer(self, info: ModelInfo, version: str, arrays: Sequence[Array], timeout_s: float | None) -> Table:
         inputs = []
-        for spec, array in arrays.items():
-            tensor = self._wire.InferInput(spec.name, list(array.shape), spec.triton)
+        for wire, array in zip(info.wire_inputs, arrays, strict=True):
+            tensor = self._wire.InferInput(wire.spec.name, list(array.shape), wire.triton)
             inputs.append(tensor.set_data_from_numpy(array))
         options = {"client_timeout": timeout_s or self._timeout_s} if self.protocol == "grpc" else {}
-        outputs = [self._wire.InferRequestedOutput(spec.name) for spec in info.outputs]
         with self._errors(info.name):
-            answer = self._connection(timeout_s).infer(info.name, inputs, version, outputs, **options)
-        return Table({spec.name: _text(answer.as_numpy(spec.name), spec) for spec in info.outputs})
+            answer = self._connection(timeout_s).infer(info.name, inputs, version, **options)
+        return Table({spec.name: _arrived(answer.as_numpy(spec.name)) for spec in info.outputs})
 
     @contextmanager
     def _errors(self, model: str) -> Iterator[None]:
@@ -213,23 +236,24 @@ def _info(model: str, config: Mapping[str, Any]) -> ModelInfo:
         ) from error
 
 
-def _fitting(rows: Table, spec: TensorSpec) -> Array:
+def _fitting(rows: Table, wire: Wire) -> Array:
     """The column of an input, checked here so that the error can name the column. Raises UsageError."""
+    spec = wire.spec
     if spec.name not in rows:
         raise UsageError(f"input {spec.name!r} is missing from the rows.", fix="an absent value is a null, not a gap.")
     array = rows[spec.name]
-    if array.dtype != spec.dtype:
-        raise UsageError(f"input {spec.name!r} is {spec.type}, so {spec.dtype}; the rows hold {array.dtype}.")
+    if array.dtype != wire.dtype:
+        raise UsageError(f"input {spec.name!r} is {spec.type}, so {wire.dtype}; the rows hold {array.dtype}.")
     if spec.width >= 0 and array.shape[1] != spec.width:
         raise UsageError(f"input {spec.name!r} has width {spec.width}; the rows hold {array.shape[1]}.")
-    if spec.dtype == np.object_ and any("\0" in text for text in array.flat):
+    if array.dtype == np.object_ and any("\0" in text for text in array.flat):
         raise UsageError(f"input {spec.name!r} holds a NUL character; Triton would cut the string there.")
     return array
 
 
-def _text(array: Array, spec: TensorSpec) -> Array:
+def _arrived(array: Array) -> Array:
     """Strings arrive as bytes. What is not UTF-8 cannot come from our models: it shows as U+FFFD, equal to no answer."""
-    if spec.dtype != np.object_:
+    if array.dtype != np.object_:
         return array
     texts = np.empty(array.size, dtype=object)
     texts[:] = [item.decode("utf-8", "replace") for item in array.flat]

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -45,10 +45,13 @@ kill -KILL 0"""
 class Server:
     """A running tritonserver; made by `start`. `grpc`, `http` and `metrics` are `host:port`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, log: Path, ports: Sequence[int]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], folder: Path, log: Path, log_start: int, ports: Sequence[int]
+    ) -> None:
         self.pid = process.pid
         self.grpc, self.http, self.metrics = (f"{_HOST}:{port}" for port in ports)
-        self._process, self._folder, self._log = process, folder, log
+        self._process, self._folder = process, folder
+        self._log, self._log_start = log, log_start  # the file may hold earlier servers' lines
         self._last_words = ""
         self._stopping = threading.Lock()
         self._watcher = subprocess.Popen(
@@ -72,7 +75,9 @@ class Server:
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the server's log, also after it has stopped."""
         try:
-            text = self._log.read_text(encoding="utf-8", errors="replace")
+            with self._log.open("rb") as log:
+                log.seek(self._log_start)
+                text = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             text = self._last_words
         return "\n".join(text.splitlines()[-lines:])
@@ -94,9 +99,19 @@ class Server:
                 f"Triton did not load {name}: {_reason(text)}", fix=f"its log ends with\n{self.log_tail()}"
             )
 
-    def wait(self) -> int:
-        """Block until the server ends by itself; its exit code. Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt."""
+    def wait(self, on_line: Callable[[str], None] | None = None) -> int:
+        """Block until the server ends by itself; its exit code. Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt.
+
+        `on_line` is called with each line that the server logs from now on.
+        """
         with _InterruptedBy(signal.SIGTERM, signal.SIGHUP):
+            if on_line is not None:
+                with self._log.open(encoding="utf-8", errors="replace") as log:
+                    log.seek(0, os.SEEK_END)
+                    while self.alive:
+                        for line in log:
+                            on_line(line.rstrip("\n"))
+                        time.sleep(0.2)
             return self._process.wait()
 
     def stop(self) -> None:
@@ -157,6 +172,7 @@ def start(
         embedding = embed(folder, server, server_python)
         log = log or folder / "server.log"
         with log.open("ab") as out:
+            log_start = out.tell()
             process = subprocess.Popen(
                 _command(embedding, folder, repository, wanted, ports),
                 env=dict(embedding.environment),
@@ -166,7 +182,7 @@ def start(
                 stderr=subprocess.STDOUT,
                 process_group=0,  # Ctrl-C at the terminal is for the starter, who then stops the server
             )
-        started = Server(process, folder, log.resolve(), ports)
+        started = Server(process, folder, log.resolve(), log_start, ports)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
@@ -192,6 +208,8 @@ def _command(
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
+        # Strict, one version that ever failed to load keeps the server unready for good, also once it is deleted.
+        "--strict-readiness=false",
         f"--http-address={_HOST}",
         f"--http-port={http_port}",
         f"--grpc-address={_HOST}",
@@ -269,7 +287,9 @@ class _InterruptedBy:
     """Within the block these signals raise KeyboardInterrupt, as SIGINT does; in the main thread alone (Python's rule)."""
 
     def __init__(self, *signals: signal.Signals) -> None:
-        self._signals = signals if threading.current_thread() is threading.main_thread() else ()
+        main = threading.current_thread() is threading.main_thread()
+        # nohup has SIGHUP ignored: leave it so
+        self._signals = [one for one in signals if main and signal.getsignal(one) is not signal.SIG_IGN]
 
     def __enter__(self) -> None:
         self._before = {number: signal.signal(number, self._interrupt) for number in self._signals}

@@ -165,9 +165,47 @@ def test_a_new_version_that_does_not_load_leaves_the_old_one_answering(triton, p
 
     with triton.client(protocol) as client:
         assert client.predict(name, Table({"place": np.array([[0]])}))["picked"].tolist() == [[1.5]]
+        assert client.ready()
+        assert client.ready(name, "1")
+        assert not client.ready(name, "2")
     triton.put(name, carriers())
     with triton.client(protocol) as client:
         assert [spec.name for spec in client.specs(name).inputs] == ["carrier", "x"]
+
+
+def test_a_client_of_a_server_that_has_gone_is_told_so(repository, protocol):
+    rows = Table({"place": np.array([[0]])})
+    with start(repository) as server:
+        client = Client(server.grpc if protocol == "grpc" else server.http, protocol, timeout_s=5)
+        client.predict("picks", rows)
+
+    with pytest.raises(Unreachable, match="did not answer"):
+        client.predict("picks", rows)
+    assert not client.ready()
+
+
+def test_a_client_has_a_model_loaded_and_hears_why_one_does_not(triton, protocol):
+    name = f"asked_{protocol}"
+    put(triton.repository, name, picks())
+    put(triton.repository, f"bad_{protocol}", Servable(b"no graph", picks().inputs, picks().outputs))
+
+    with triton.client(protocol) as client:
+        client.load(name)
+        assert client.predict(name, Table({"place": np.array([[0]])}))["picked"].tolist() == [[1.5]]
+        with pytest.raises(UsageError, match="Protobuf parsing failed"):
+            client.load(f"bad_{protocol}")
+
+
+def test_a_log_file_keeps_what_earlier_servers_said_but_only_ones_own_lines_are_reasons(repository, tmp_path):
+    log = tmp_path / "server.log"
+    log.write_text("E1122 server.cc:1] \"failed to load 'older' version 1: long ago\"\n")
+    put(repository, "broken", Servable(b"no graph", picks().inputs, picks().outputs))
+
+    with pytest.raises(Unreachable, match="broken") as caught:
+        start(repository, models=["broken"], log=log)
+
+    assert "older" not in caught.value.message
+    assert "older" in log.read_text()
 
 
 def venv(folder: Path, *distributions: str, see: bool) -> Path:
