@@ -59,7 +59,7 @@ class SavedStage:
         tables = []
         for file in files:
             try:
-                tables.append(pq.read_table(file, partitioning=None))
+                tables.append(pq.ParquetFile(file).read())  # read_table would import pandas: half a second
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(
                     f"{self.uid}: {file} is no readable Parquet file ({error}).",
