@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from builder.flow import log_model
+    from builder.recording import log_model
 
 __all__ = ["log_model"]
 
@@ -13,7 +13,7 @@ __all__ = ["log_model"]
 def __getattr__(name: str) -> Any:
     """`builder.log_model`, fetched when asked for: `import builder` costs nothing."""
     if name == "log_model":
-        from builder.flow import log_model
+        from builder.recording import log_model
 
         return log_model
     raise AttributeError(f"module 'builder' has no attribute {name!r}")

@@ -1,138 +1,185 @@
-"""The whole program on one screen."""
+"""The whole program on one screen: each command is one function here, and its steps are the functions it calls."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
+from builder.recording import log_model
 from builder.types import Progress, Silent
 
 if TYPE_CHECKING:
-    from mlflow.models.model import ModelInfo
-
-    from builder.evidence import Evidence
     from builder.source import FetchedModel
-    from builder.types import Predict, Servable, Table
+    from builder.triton.config import Settings
+    from builder.triton.server import Server
+
+__all__ = ["Wanted", "bench", "check", "log_model", "predict", "publish", "record", "serve", "stages", "verify"]
 
 
-def record(
-    source: str,
-    rows: Path | None,
-    *,
-    schema: Path | None = None,
-    outputs: Sequence[str] | None = None,
-    evidence_rows: int = 1000,
-    derived_rows: int = 2000,
-    tracking_uri: str | None = None,
-    registry_uri: str | None = None,
-    progress: Progress | None = None,
-) -> Evidence:
-    """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
+@dataclass(frozen=True)
+class Wanted:
+    """Which model, and what of it. `schema`: a file with `df.schema.json()`; `outputs` None: the contract's default."""
 
-    For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
-    Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
-    """
-    from builder.evidence.rows import read_rows
-    from builder.source import fetch, keep
+    source: str
+    schema: Path | None = None
+    outputs: Sequence[str] | None = None
+    tracking_uri: str | None = None
+    registry_uri: str | None = None
 
-    model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
-    servable, proof = _proof(model, outputs)
-    given = read_rows(rows, servable.inputs) if rows is not None else None
-    evidence = _ask_spark(model, given, servable, proof, outputs, evidence_rows, derived_rows, progress or Silent())
-    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
-        files = [_save(evidence, Path(folder))]
-        if schema is not None:
-            files.append(Path(shutil.copy(schema, Path(folder) / "schema.json")))
-        keep(model, files, tracking_uri=tracking_uri, registry_uri=registry_uri)
-    return evidence
+    def fetch(self) -> FetchedModel:
+        from builder.source import fetch
+
+        return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
 
-def log_model(
-    pipeline_model: Any,
-    dataframe: Any,
-    *,
-    name: str = "model",
-    registered_model_name: str | None = None,
-    alias: str | None = None,
-    outputs: Sequence[str] | None = None,
-    evidence_rows: int = 1000,
-    derived_rows: int = 2000,
-    pip_requirements: Sequence[str] | None = None,
-    progress: Progress | None = None,
-) -> ModelInfo:
-    """What `mlflow.spark.log_model` does, and Spark's reference answers in the same breath.
-
-    `dataframe` goes into `pipeline_model.transform`: its schema is kept to the letter, `evidence_rows` of its rows are
-    drawn as evidence. The signature names the columns that the answers need. Registration comes last: where the
-    pipeline cannot be converted (ConversionRefused), the model stays in the run, unregistered.
-    """
-    from builder.evidence.frames import sampled
-    from builder.source import fetch
-    from builder.source.training import complete, log_pipeline, register, sign
-
-    progress = progress or Silent()
-    progress.step("logging the pipeline")
-    logged = log_pipeline(pipeline_model, dataframe.schema.json(), name=name, pip_requirements=pip_requirements)
-    model = fetch(logged.uri)
-    servable, proof = _proof(model, outputs)
-    rows = sampled(dataframe, servable.inputs, evidence_rows)
-    evidence = _ask_spark(model, rows, servable, proof, outputs, evidence_rows, derived_rows, progress)
-    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
-        complete(logged, _save(evidence, Path(folder)))
-    sign(logged, servable.inputs, servable.outputs)
-    if registered_model_name is not None:
-        register(logged, registered_model_name, alias)
-    return logged.info
-
-
-def _proof(
-    model: FetchedModel, outputs: Sequence[str] | None, *, every_column: bool = False
-) -> tuple[Servable, Predict]:
-    """The served graph's meaning, and the proof graph ready to run."""
-    from builder.graph.lowering import lower
-    from builder.graph.session import in_process
+def check(wanted: Wanted) -> Checked:
+    """Judge every stage before any work. What is refused is told, not raised."""
+    from builder.graph.lowering import judge
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
-    pipeline, rules = read_pipeline(model.path), all_rules()
-    servable = lower(pipeline, model.schema, rules, outputs, proof=True, every_column=every_column)
-    return servable, in_process(servable)
+    model = wanted.fetch()
+    verdicts, servable = judge(read_pipeline(model.path), model.schema, all_rules(), wanted.outputs)
+    tensors = (servable.inputs, servable.outputs, servable.invalid) if servable else ((), (), ())
+    return Checked(wanted.source, verdicts, *tensors, model.evidence is not None, model.notes)
 
 
-def _ask_spark(
-    model: FetchedModel,
-    rows: Table | None,
-    servable: Servable,
-    proof: Predict,
-    outputs: Sequence[str] | None,
-    evidence_rows: int,
-    derived_rows: int,
-    progress: Progress,
-) -> Evidence:
-    from builder.evidence.recording import Every
-    from builder.evidence.recording import record as ask
+def record(
+    wanted: Wanted, rows: Path | None, *, evidence_rows: int, derived_rows: int, progress: Progress | None = None
+) -> Recording:
+    """Let Spark answer rows, a user's and ones derived from the model, and keep its answers with the model."""
+    from builder import recording
 
-    every = Every(*_proof(model, outputs, every_column=True))
-    return ask(
-        model.path,
-        model.schema,
+    evidence = recording.record(
+        wanted.source,
         rows,
-        servable,
-        proof,
-        digest=model.digest,
-        every=every,
-        derived=derived_rows,
-        user_rows=evidence_rows,
+        schema=wanted.schema,
+        outputs=wanted.outputs,
+        evidence_rows=evidence_rows,
+        derived_rows=derived_rows,
+        tracking_uri=wanted.tracking_uri,
+        registry_uri=wanted.registry_uri,
         progress=progress,
+    )
+    derived = int(evidence.derived.sum())
+    return Recording(
+        wanted.source, evidence.rows, derived, evidence.left_out, evidence.coverage, evidence.spark_version
     )
 
 
-def _save(evidence: Evidence, folder: Path) -> Path:
-    from builder.evidence import save
+def publish(
+    wanted: Wanted,
+    repository: Path,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    unproven: bool = False,
+    evidence_in_repository: bool = False,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Publication:
+    """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
-    file = folder / "evidence.parquet"
-    save(evidence, file)
-    return file
+    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
+    """
+    from builder.graph.lowering import lower
+    from builder.proving import prove
+    from builder.publishing import choose_name, write
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+
+    progress = progress or Silent()
+    progress.step(f"fetching {wanted.source}")
+    model = wanted.fetch()
+    name = choose_name(name, model)
+    pipeline = read_pipeline(model.path)
+    progress.step(f"compiling {len(pipeline.stages)} stages")
+    servable = lower(pipeline, model.schema, all_rules(), wanted.outputs)
+    proof = prove(model, pipeline, servable, wanted.outputs, unproven, progress)
+    progress.step(f"writing {name} to {repository}")
+    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, settings)
+
+
+def serve(
+    repository: Path,
+    *,
+    grpc_port: int = 0,
+    http_port: int = 0,
+    metrics_port: int = 0,
+    server: Path | None = None,
+    server_python: Path | None = None,
+    progress: Progress | None = None,
+) -> Server:
+    """A real tritonserver that answers for every model of the repository; whoever called ends it."""
+    from builder.triton.repository import models
+    from builder.triton.server import start
+
+    (progress or Silent()).step(f"starting tritonserver with {', '.join(models(repository)) or 'no model'}")
+    return start(
+        repository,
+        grpc_port=grpc_port,
+        http_port=http_port,
+        metrics_port=metrics_port,
+        server=server,
+        server_python=server_python,
+    )
+
+
+def verify(
+    name: str,
+    repository: Path,
+    wanted: Wanted | None = None,
+    *,
+    version: int | None = None,
+    grpc: str,
+    http: str,
+    progress: Progress | None = None,
+) -> Verification:
+    """Put every row of the evidence to a running server over both protocols.
+
+    The evidence is the repository's, or that of `wanted`, with its users' rows.
+    """
+    from builder.asking import ask_everything, evidence_of
+
+    evidence, version, origin = evidence_of(name, repository, version, wanted.fetch() if wanted else None)
+    reports = ask_everything(name, version, evidence, {"gRPC": grpc, "HTTP": http}, progress or Silent())
+    return Verification(name, version, reports, origin)
+
+
+def predict(name: str, row: str, *, version: int | None = None, grpc: str) -> Answer:
+    """One row of JSON to a running server. A key that is left out is a null."""
+    from builder.asking import ask_one, parse_row
+
+    return ask_one(name, parse_row(row), version, grpc)
+
+
+def bench(
+    name: str,
+    repository: Path,
+    *,
+    requests: int = 2000,
+    concurrencies: Sequence[int] = (1, 4),
+    sizes: Sequence[int] = (1, 256),
+    spark: Wanted | None = None,
+    server: Path | None = None,
+    server_python: Path | None = None,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """The model beside an empty one with its tensors, in turns on one server; Spark's transform beside both."""
+    from builder.bench import measure_served, measure_spark
+
+    progress = progress or Silent()
+    source = spark.fetch() if spark else None
+    served = measure_served(name, repository, requests, concurrencies, sizes, server, server_python, progress)
+    beside = measure_spark(source, repository, name, progress) if source else ()
+    return Benchmark(name, (*served, *beside))
+
+
+def stages() -> Support:
+    """Every Spark class that has a rule, by name."""
+    from builder.stages import all_rules
+
+    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))

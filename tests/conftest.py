@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from builder.triton.client import Client, Protocol
+from builder.triton.config import Settings, write_config
+from builder.triton.repository import write_version
+from builder.triton.server import Server, start
+from builder.types import Servable
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -25,3 +31,37 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{path} differs; look, then pytest --regold"
 
     return compare
+
+
+class Triton:
+    """The session's one embedded server, and its repository. It starts empty: put a model in, or publish and load."""
+
+    def __init__(self, repository: Path, server: Server) -> None:
+        self.repository, self.server = repository, server
+
+    def url(self, protocol: Protocol) -> str:
+        return self.server.grpc if protocol == "grpc" else self.server.http
+
+    def client(self, protocol: Protocol) -> Client:
+        return Client(self.url(protocol), protocol)
+
+    def put(self, name: str, servable: Servable, settings: Settings | None = None) -> str:
+        """Write a Servable as the model's next version and load it; the name."""
+        config = write_config(servable, name, settings or Settings(), {"source": "tests"})
+        write_version(self.repository, name, None, {"model.onnx": servable.model}, config)
+        self.server.load(name)
+        return name
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    repository = tmp_path_factory.mktemp("triton") / "model_repository"
+    repository.mkdir()
+    with start(repository, models=()) as server:
+        yield Triton(repository, server)
+
+
+@pytest.fixture(params=["grpc", "http"])
+def protocol(request: pytest.FixtureRequest) -> Protocol:
+    """Every test that asks for it runs over both."""
+    return request.param

@@ -99,4 +99,5 @@ def _width(spec: TensorSpec) -> int | str:
 def _zeros_like(column: Var) -> Var:
     rows = op.slice(op.shape(column), op.const(np.array([0])), op.const(np.array([1])))
     shape = op.concat([rows, op.const(np.array([1]))], axis=0)
-    return op.expand(op.const(np.zeros((1, 1), np.int32)), shape)
+    zeros = op.expand(op.const(np.zeros((1, 1), np.int32)), shape)
+    return op.reshape(zeros, op.const(np.array([-1, 1])))  # so that the width is known: Triton wants it exact

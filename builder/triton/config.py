@@ -140,8 +140,6 @@ def _tensor(message: Any, spec: TensorSpec) -> Any:
 
 def _null_text(spec: TensorSpec) -> str:
     match spec.null:
-        case str(text):
-            return text
         case float(null) if math.isnan(null):
             return "NaN"
         case null:

@@ -1,0 +1,110 @@
+"""Questions to a running server: one row of a person's, or all that Spark once answered."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.errors import UsageError
+from builder.outcomes import Answer
+from builder.types import INVALID, Progress, Servable
+
+if TYPE_CHECKING:
+    from builder.evidence import Evidence, ParityReport
+    from builder.source import FetchedModel
+    from builder.triton.client import Protocol
+
+CHUNK = 500  # rows a request: few enough that progress shows, many enough that batches are tried
+
+
+def evidence_of(
+    name: str, repository: Path, version: int | None, model: FetchedModel | None
+) -> tuple[Evidence, int, str]:
+    """Evidence, the version it belongs to, and where it came from in words: the model's own, else the repository's.
+
+    Raises UsageError where there is none, SourceError where it was recorded for another pipeline.
+    """
+    from builder.evidence import load
+    from builder.publishing import EVIDENCE
+    from builder.triton.repository import read_manifest, versions
+
+    manifest = read_manifest(repository, name, version)
+    version = version or versions(repository, name)[-1]
+    file = model.evidence if model else repository / name / str(version) / EVIDENCE
+    if file is None or not file.is_file():
+        what = f"{model.uri} has no evidence." if model else f"{name} version {version} was published unproven."
+        raise UsageError(
+            f"{what} There is nothing to compare its answers with.",
+            fix="tritonbuild record SOURCE --rows FILE, then publish it again.",
+        )
+    evidence = load(file)
+    digest = manifest["source"]["digest"]
+    if evidence.digest != digest:
+        raise UsageError(
+            f"{file} was recorded for another pipeline than {name} version {version}.",
+            fix=f"give the source that it was published from: {manifest['source']['uri']}.",
+        )
+    return evidence, version, f"evidence of {model.uri}" if model else "the repository's evidence"
+
+
+def ask_everything(
+    name: str, version: int, evidence: Evidence, addresses: Mapping[str, str], progress: Progress
+) -> dict[str, ParityReport]:
+    """Protocol → parity of the server's answers. `addresses`: protocol ("gRPC", "HTTP") → host:port.
+
+    Raises UsageError where the server has another model under this name, Unreachable where it does not answer.
+    """
+    from builder.evidence import compare
+    from builder.triton.client import Client
+    from builder.types import Table
+
+    reports = {}
+    for label, address in addresses.items():
+        protocol: Protocol = "grpc" if label == "gRPC" else "http"
+        with Client(address, protocol) as client:
+            served = client.specs(name, str(version))
+            asked = evidence.of_model(Servable(b"", served.inputs, served.outputs))
+            progress.step(f"asking {name} {asked.rows} rows over {label}")
+            parts = []
+            for start in range(0, asked.rows, CHUNK):
+                parts.append(client.predict(name, asked.inputs.take(slice(start, start + CHUNK)), str(version)))
+                progress.advance(min(start + CHUNK, asked.rows), asked.rows)
+            reports[label] = compare(asked, Table.concat(parts))
+    return reports
+
+
+def parse_row(text: str) -> dict[str, Any]:
+    """The JSON object of one row. Raises UsageError."""
+    fix = 'write it as \'{"carrier": "UA", "seats": null}\'; `tritonbuild check SOURCE` lists the columns.'
+    try:
+        row = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"the row is no JSON: {error}.", fix=fix) from error
+    if not isinstance(row, dict):
+        raise UsageError(f"the row is a JSON {type(row).__name__}, not an object.", fix=fix)
+    return row
+
+
+def ask_one(name: str, row: Mapping[str, Any], version: int | None, address: str) -> Answer:
+    """The served model's answer; nulls as None, a refused row's outputs too."""
+    from builder import tables
+    from builder.triton.client import Client
+
+    with Client(address) as client:
+        served = client.specs(name, str(version or ""))
+        answers = client.predict(name, tables.from_dicts([row], served.inputs), str(version or ""))
+    invalid = int(answers[INVALID.name][0, 0])
+    outputs = [spec for spec in served.outputs if spec.name != INVALID.name]
+    (told,) = tables.decode(answers, outputs).to_pylist()
+    values = dict.fromkeys(told) if invalid else {key: _plain(value) for key, value in told.items()}
+    return Answer(name, values, invalid, served.reason(invalid) or "")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are told as text."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

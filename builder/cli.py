@@ -1,0 +1,268 @@
+"""The command: parse, call one function of flow.py, show what it came back with. No logic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.errors import CheckFailed, ConversionRefused, Unreachable
+
+if TYPE_CHECKING:
+    from builder.flow import Wanted
+
+app = typer.Typer(
+    name="tritonbuild",
+    help="Compile saved Spark ML pipelines into exact ONNX models that NVIDIA Triton serves, without Spark or Java.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 this pipeline cannot be converted, "
+    "4 MLflow, Spark, Triton or a store did not answer.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="models:/name/3, models:/name@alias, runs:/id/path, an MLflow model folder or a Spark PipelineModel folder"
+    ),
+]
+Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
+Repository = Annotated[Path, typer.Option(help="Triton's model repository")]
+Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
+Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
+TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
+RegistryUri = Annotated[str | None, typer.Option(help="MLflow's registry, where not the tracking store's")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
+HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
+
+HERE = Path("model_repository")
+GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
+
+
+@app.command()
+def check(
+    source: Source,
+    schema: Schema = None,
+    outputs: Outputs = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    as_json: Json = False,
+) -> None:
+    """Judge every stage of SOURCE before any work: how equal to Spark, what is dropped, what is refused and why."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri))
+    console.show(outcome, as_json)
+    if outcome.refused:
+        raise typer.Exit(ConversionRefused.exit_code)
+
+
+@app.command()
+def record(
+    source: Source,
+    rows: Annotated[Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv or .parquet")] = None,
+    evidence_rows: Annotated[int, typer.Option(min=0, help="at most so many of these rows")] = 1000,
+    derived_rows: Annotated[int, typer.Option(min=0, help="at most so many rows derived from the model")] = 2000,
+    schema: Schema = None,
+    outputs: Outputs = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    as_json: Json = False,
+) -> None:
+    """Let Spark answer rows, yours and ones derived from the model, and keep its answers with SOURCE."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri)
+        outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
+    console.show(outcome, as_json)
+
+
+@app.command()
+def publish(
+    source: Source,
+    repository: Repository = HERE,
+    name: Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")
+    ] = None,
+    unproven: Annotated[
+        bool, typer.Option("--unproven", help="publish without evidence; manifest and config will say so")
+    ] = False,
+    evidence_in_repository: Annotated[
+        bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
+    ] = False,
+    max_batch_size: Annotated[int, typer.Option(min=1, help="rows a request, and rows joined into one run")] = 1024,
+    max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
+    instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    schema: Schema = None,
+    outputs: Outputs = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    as_json: Json = False,
+) -> None:
+    """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
+    from builder import console, flow
+    from builder.triton.config import Settings
+
+    with console.talking(as_json) as progress:
+        outcome = flow.publish(
+            _wanted(source, schema, outputs, tracking_uri, registry_uri),
+            repository,
+            name=name,
+            version=version,
+            unproven=unproven,
+            evidence_in_repository=evidence_in_repository,
+            settings=Settings(max_batch_size, max_queue_delay_us, instances, threads),
+            progress=progress,
+        )
+    console.show(outcome, as_json)
+
+
+@app.command()
+def serve(
+    repository: Repository = HERE,
+    grpc_port: Annotated[int, typer.Option(help="0: any free one")] = GRPC,
+    http_port: Annotated[int, typer.Option(help="0: any free one")] = HTTP,
+    metrics_port: Annotated[int, typer.Option(help="0: any free one")] = METRICS,
+    server: Annotated[
+        Path | None, typer.Option(help="a tritonserver to use, where not the one in nvidia-pytriton")
+    ] = None,
+    server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+) -> None:
+    """Serve every model of the repository with a real tritonserver on this machine, until Ctrl-C."""
+    from builder import console, flow
+
+    ports = {"grpc_port": grpc_port, "http_port": http_port, "metrics_port": metrics_port}
+    with console.talking() as progress:
+        running = flow.serve(repository, **ports, server=server, server_python=server_python, progress=progress)
+    with running:
+        console.show_server(running)
+        code = console.streaming(running)
+    if code:
+        raise typer.Exit(Unreachable.exit_code)
+
+
+@app.command()
+def verify(
+    name: Name,
+    repository: Repository = HERE,
+    source: Annotated[
+        str | None, typer.Option(help="take the evidence from there, users' rows included; default: the repository's")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the highest")] = None,
+    grpc: GrpcUrl = f"localhost:{GRPC}",
+    http: HttpUrl = f"localhost:{HTTP}",
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    as_json: Json = False,
+) -> None:
+    """Put every row of the evidence to the running server, over gRPC and over HTTP, and compare with Spark's answers."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        wanted = _wanted(source, None, None, tracking_uri, registry_uri) if source else None
+        outcome = flow.verify(name, repository, wanted, version=version, grpc=grpc, http=http, progress=progress)
+    console.show(outcome, as_json)
+    if not outcome.passed:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def predict(
+    name: Name,
+    row: Annotated[str, typer.Argument(help='one row as JSON: \'{"carrier": "UA", "seats": null}\'')],
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that the server prefers")] = None,
+    grpc: GrpcUrl = f"localhost:{GRPC}",
+    as_json: Json = False,
+) -> None:
+    """Ask the running server one row. A key that is left out is a null."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.predict(name, row, version=version, grpc=grpc)
+    console.show(outcome, as_json)
+
+
+@app.command()
+def bench(
+    name: Name,
+    repository: Repository = HERE,
+    requests: Annotated[int, typer.Option(min=1, help="requests a measurement")] = 2000,
+    concurrency: Annotated[str, typer.Option(help="workers, comma-separated")] = "1,4",
+    rows: Annotated[str, typer.Option(help="rows a request, comma-separated")] = "1,256",
+    spark: Annotated[
+        str | None, typer.Option(help="also Spark's transform of one row: the SOURCE to load (needs Java)")
+    ] = None,
+    server: Annotated[Path | None, typer.Option(help="a tritonserver to use")] = None,
+    server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+    schema: Schema = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the model beside an empty one with the same tensors, in turns, on a server of its own."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.bench(
+            name,
+            repository,
+            requests=requests,
+            concurrencies=_numbers(concurrency, "--concurrency"),
+            sizes=_numbers(rows, "--rows"),
+            spark=_wanted(spark, schema, None, tracking_uri, registry_uri) if spark else None,
+            server=server,
+            server_python=server_python,
+            progress=progress,
+        )
+    console.show(outcome, as_json)
+
+
+@app.command()
+def stages(
+    markdown: Annotated[bool, typer.Option("--markdown", help="as the README has it")] = False, as_json: Json = False
+) -> None:
+    """List the Spark classes that are converted, and how equal each is to Spark."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.stages()
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _wanted(
+    source: str, schema: Path | None, outputs: str | None, tracking_uri: str | None, registry_uri: str | None
+) -> Wanted:
+    from builder.flow import Wanted
+
+    chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
+    return Wanted(source, schema, chosen, tracking_uri, registry_uri)
+
+
+def _numbers(text: str, option: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise typer.BadParameter(f"{text!r} is no list of numbers such as 1,4", param_hint=option)
+    return numbers
+
+
+if __name__ == "__main__":
+    main()

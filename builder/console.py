@@ -1,0 +1,296 @@
+"""All that a person sees. Talk goes to stderr; what was asked for goes to stdout, as a table or as one JSON document."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from builder import outcomes
+from builder.errors import TritonbuildError
+from builder.types import TensorSpec, to_json
+
+if TYPE_CHECKING:
+    from builder.triton.server import Server
+
+_VERDICT_STYLE = {"kept": "green", "dropped": "dim", "refused": "bold red"}
+
+
+class Told(Protocol):
+    """Anything a command comes back with."""
+
+    def json(self) -> dict[str, Any]: ...
+
+
+class Steps:
+    """A Progress on stderr: a line a step with the seconds it took; on a terminal, a count while it runs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = 0.0
+        self._text = ""
+        self._status: Any = None
+
+    def step(self, text: str) -> None:
+        self.finish()
+        self._text, self._began = text, time.monotonic()
+        self._status = self._console.status(escape(text))
+        self._status.start()
+
+    def advance(self, done: int, total: int) -> None:
+        if self._status is not None:
+            self._status.update(f"{escape(self._text)}  {done}/{total}")
+
+    def finish(self, *, failed: bool = False) -> None:
+        """Close the current step's line, if there is one."""
+        if self._status is None:
+            return
+        self._status.stop()
+        self._status = None
+        mark = "[red]✗[/]" if failed else "[green]✓[/]"
+        self._console.print(f"{mark} {escape(self._text)}  [dim]{time.monotonic() - self._began:.1f} s[/]")
+
+
+@contextmanager
+def talking(as_json: bool = False) -> Iterator[Steps]:
+    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass."""
+    steps = Steps(_stderr())
+    try:
+        yield steps
+    except TritonbuildError as error:
+        steps.finish(failed=True)
+        tell_error(error, as_json)
+        raise SystemExit(error.exit_code) from error
+    except BaseException:
+        steps.finish(failed=True)
+        raise
+    steps.finish()
+
+
+def tell_error(error: TritonbuildError, as_json: bool) -> None:
+    """On stderr for a person; with `--json` also as the one document on stdout."""
+    console = _stderr()
+    head, _, rest = error.message.partition("\n")
+    console.print(f"[bold red]error[/]  {escape(head)}", soft_wrap=True)
+    if rest:
+        console.print(escape(rest), soft_wrap=True)
+    if error.fix:
+        console.print(f"  [bold]fix[/]  {escape(error.fix)}", soft_wrap=True)
+    if as_json:
+        print_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
+
+
+def say(text: str) -> None:
+    """A line of talk."""
+    _stderr().print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def show(outcome: Told, as_json: bool = False) -> None:
+    """The outcome on stdout."""
+    if as_json:
+        print_json(outcome.json())
+        return
+    match outcome:
+        case outcomes.Checked():
+            _show_checked(outcome)
+        case outcomes.Publication():
+            _show_publication(outcome)
+        case outcomes.Recording():
+            _show_recording(outcome)
+        case outcomes.Verification():
+            _show_verification(outcome)
+        case outcomes.Answer():
+            _show_answer(outcome)
+        case outcomes.Benchmark():
+            _show_benchmark(outcome)
+        case outcomes.Support():
+            _show_support(outcome)
+        case _:
+            raise AssertionError(f"console does not know how to show {type(outcome).__name__}")
+
+
+def show_server(server: Server) -> None:
+    """Where a server answers."""
+    for what, address in (("gRPC", server.grpc), ("HTTP", server.http), ("metrics", f"{server.metrics}/metrics")):
+        print_text(f"{what:<8} {address}")
+    sys.stdout.flush()
+    say("Ctrl-C stops it.")
+
+
+def streaming(server: Server) -> int:
+    """Wait until Ctrl-C (0) or until the server ends by itself (its exit code, told with its last words)."""
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:
+        say("stopping")
+        return 0
+    if code:
+        say(f"tritonserver ended with exit code {code}; its log ends with\n{server.log_tail()}")
+    return code
+
+
+def print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(to_json(document))
+
+
+def print_text(text: str) -> None:
+    """Text as it is, unwrapped."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (), title: str = "") -> None:
+    """A table on stdout. `right`: columns of numbers."""
+    drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        drawn.add_column(header, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    _stdout().print(drawn)
+
+
+def _show_checked(outcome: outcomes.Checked) -> None:
+    table(
+        ("stage", "class", "", "equal", "note"),
+        [
+            (
+                escape(verdict.uid),
+                verdict.spark_class.rsplit(".", 1)[-1],
+                f"[{_VERDICT_STYLE[verdict.verdict]}]{verdict.verdict}[/]",
+                verdict.word or "",
+                escape(verdict.note + (f" fix: {verdict.fix}" if verdict.fix else "")),
+            )
+            for verdict in outcome.verdicts
+        ],
+    )
+    out = _stdout()
+    if outcome.refused:
+        out.print(f"\n[bold red]{outcome.refused} of {len(outcome.verdicts)} stages cannot be converted.[/]")
+    else:
+        _show_tensors("asks for", outcome.inputs)
+        _show_tensors("answers", outcome.outputs)
+        for reason in outcome.invalid:
+            out.print(escape(f"invalid ±{reason.code}  {reason.stage} ({reason.column}): {reason.reason}"))
+        out.print("evidence  " + ("there" if outcome.evidence else "none: publish wants it, or --unproven"))
+    for note in outcome.notes:
+        out.print(escape(f"note  {note}"))
+
+
+def _show_tensors(title: str, specs: Sequence[TensorSpec]) -> None:
+    _stdout().print()
+    table(
+        (title, "type", "null", "Triton"),
+        [
+            (
+                escape(spec.name),
+                escape(str(spec.type)),
+                escape(str(spec.null)) if spec.nullable else "never",
+                f"{spec.triton} \\[N, {spec.width}]",
+            )
+            for spec in specs
+        ],
+    )
+
+
+def _show_publication(outcome: outcomes.Publication) -> None:
+    out = _stdout()
+    out.print(escape(f"{outcome.path}") + ("" if outcome.changed else "  (was there already)"), soft_wrap=True)
+    for note in outcome.notes:
+        out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.parity is None:
+        out.print("[yellow]unproven[/]  no evidence: nobody has compared these answers with Spark's")
+        return
+    proof = outcome.manifest["proof"]
+    _show_parity({f"Spark {proof['spark_version']}": outcome.parity})
+    out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
+
+
+def _show_parity(reports: Any) -> None:
+    table(
+        ("against", "output", "equal", "values", "differ", "near", "greatest difference"),
+        [
+            (
+                against,
+                escape(output.name),
+                output.word,
+                str(output.values),
+                f"[bold red]{output.differing}[/]" if output.differing else "0",
+                str(output.near),
+                f"{output.largest:.3g}",
+            )
+            for against, report in reports.items()
+            for output in report.outputs
+        ],
+        right=(3, 4, 5, 6),
+    )
+
+
+def _show_recording(outcome: outcomes.Recording) -> None:
+    _stdout().print(
+        f"{outcome.rows} rows answered by Spark {outcome.spark_version}, {outcome.derived} of them derived from the "
+        f"model; they cover {outcome.coverage:.0%} of its thresholds and categories.",
+        soft_wrap=True,
+    )
+
+
+def _show_verification(outcome: outcomes.Verification) -> None:
+    _show_parity(outcome.reports)
+    out = _stdout()
+    for protocol, report in outcome.reports.items():
+        if not report.passed:
+            out.print(escape(f"{protocol}: {report.words()}"))
+    rows = next(iter(outcome.reports.values())).rows
+    verdict = "[green]answers as Spark did[/]" if outcome.passed else "[bold red]does not answer as Spark did[/]"
+    out.print(f"{escape(outcome.name)} version {outcome.version}: {verdict} ({rows} rows, {outcome.evidence})")
+
+
+def _show_answer(outcome: outcomes.Answer) -> None:
+    for name, value in outcome.outputs.items():
+        print_text(f"{name} = {value}")
+    if outcome.invalid:
+        print_text(f"invalid = {outcome.invalid}: {outcome.refused}")
+
+
+def _show_benchmark(outcome: outcomes.Benchmark) -> None:
+    table(
+        ("what", "by", "workers", "rows/request", "p50 µs", "p95 µs", "p99 µs", "rows/s"),
+        [
+            (
+                escape(latency.target),
+                latency.protocol,
+                str(latency.concurrency),
+                str(latency.rows_per_request),
+                f"{latency.p50_us:,.0f}",
+                f"{latency.p95_us:,.0f}",
+                f"{latency.p99_us:,.0f}",
+                f"{latency.rows_per_s:,.0f}",
+            )
+            for latency in outcome.latencies
+        ],
+        right=(2, 3, 4, 5, 6, 7),
+    )
+    for note in outcome.notes:
+        _stdout().print(escape(note), soft_wrap=True)
+
+
+def _show_support(outcome: outcomes.Support) -> None:
+    table(
+        ("Spark class", "equal", "note"),
+        [
+            (rule.spark_class.removeprefix("org.apache.spark.ml."), rule.word, escape(rule.note))
+            for rule in outcome.rules
+        ],
+    )
+
+
+def _stdout() -> Console:
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def _stderr() -> Console:
+    return Console(file=sys.stderr, highlight=False)

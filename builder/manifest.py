@@ -1,0 +1,89 @@
+"""manifest.json: what a published version is, where it comes from and how equal it is to Spark.
+
+It holds no clock and no machine: publishing the same model twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from builder.outcomes import reason_json, verdict_json
+from builder.types import Servable
+
+if TYPE_CHECKING:
+    from builder.proving import Proof
+    from builder.source import FetchedModel
+
+FORMAT = 1
+UNPROVEN = "unproven"
+
+
+def manifest(
+    name: str,
+    model: FetchedModel,
+    servable: Servable,
+    spark_version: str,
+    proof: Proof | None,
+    files: Mapping[str, bytes],
+) -> dict[str, Any]:
+    """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word."""
+    return {
+        "format": FORMAT,
+        "name": name,
+        "written_by": f"tritonbuild {_own_version()}",
+        "source": {
+            "uri": canonical(model),
+            "name": model.name,
+            "version": model.version,
+            "run_id": model.run_id,
+            "digest": model.digest,
+            "saved_by_spark": spark_version,
+        },
+        "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
+        "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],
+        "invalid": [reason_json(reason) for reason in servable.invalid],
+        "stages": [verdict_json(verdict) for verdict in servable.stages],
+        "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
+        "proof": UNPROVEN if proof is None else _proof(model, proof),
+    }
+
+
+def provenance(model: FetchedModel, proof: Proof | None) -> dict[str, str]:
+    """The manifest's gist, for config.pbtxt's parameters: a server tells it to whoever asks."""
+    told = {"source": canonical(model), "digest": model.digest, "written_by": f"tritonbuild {_own_version()}"}
+    if model.run_id:
+        told["run_id"] = model.run_id
+    if proof is None:
+        return told | {UNPROVEN: "true"}
+    return told | {"proven_rows": str(proof.report.rows), "proven_against": f"Spark {proof.evidence.spark_version}"}
+
+
+def canonical(model: FetchedModel) -> str:
+    """One name for one model, however it was asked for: an alias moves, a folder lies elsewhere tomorrow."""
+    if model.name and model.version:
+        return f"models:/{model.name}/{model.version}"
+    return model.uri if model.uri.startswith("runs:") else model.root.resolve().name
+
+
+def _proof(model: FetchedModel, proof: Proof) -> dict[str, Any]:
+    assert model.evidence is not None, "a proof comes of evidence"
+    evidence = proof.evidence
+    return {
+        "parity": proof.report.json(),
+        "spark_version": evidence.spark_version,
+        "rows": evidence.rows,
+        "derived_rows": int(evidence.derived.sum()),
+        "left_out_rows": evidence.left_out,
+        "coverage": evidence.coverage,
+        "evidence_sha256": hashlib.sha256(model.evidence.read_bytes()).hexdigest(),
+    }
+
+
+def _own_version() -> str:
+    try:
+        return version("tritonbuild")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,81 @@
+"""Spark's recorded answers against the compiled graph's, in this process, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from builder.errors import CheckFailed, UsageError
+from builder.types import Progress, Servable
+
+if TYPE_CHECKING:
+    from builder.evidence import Evidence, ParityReport
+    from builder.source import FetchedModel
+    from builder.sparkml.reader import SavedPipeline
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Evidence, and that the graph agrees with it."""
+
+    evidence: Evidence
+    report: ParityReport
+
+
+def prove(
+    model: FetchedModel,
+    pipeline: SavedPipeline,
+    servable: Servable,
+    outputs: Sequence[str] | None,
+    unproven: bool,
+    progress: Progress,
+) -> Proof | None:
+    """Put every evidence row to the graph. None where there is no evidence and its owner says `unproven`.
+
+    Raises UsageError without evidence or word, CheckFailed with the worst rows and the first stage that differs.
+    """
+    if model.evidence is None:
+        if unproven:
+            return None
+        raise UsageError(
+            f"{model.uri} has no evidence: nothing says what Spark answers.",
+            fix=f"tritonbuild record {model.uri} --rows FILE (needs Spark), or builder.log_model where it is trained; "
+            "or publish it --unproven, which the manifest and the config will say.",
+        )
+    from builder.evidence import compare, load
+    from builder.graph.session import in_process
+
+    evidence = load(model.evidence).of_model(servable, model.digest)
+    progress.step(f"proving against {evidence.rows} answers of Spark {evidence.spark_version}")
+    report = compare(evidence, in_process(servable)(evidence.inputs))
+    if not report.passed:
+        where = _first_difference(model, pipeline, evidence, outputs)
+        raise CheckFailed(
+            f"{model.uri} does not answer as Spark {evidence.spark_version} did; nothing was written.\n"
+            f"{report.words()}{where}",
+            fix="keep serving what you serve, and report the stage with its saved folder; nothing else is known to help.",
+        )
+    return Proof(evidence, report)
+
+
+def _first_difference(
+    model: FetchedModel, pipeline: SavedPipeline, evidence: Evidence, outputs: Sequence[str] | None
+) -> str:
+    """Which stage's column is the first that is not Spark's: the graph once more, every column an output."""
+    if evidence.steps is None:
+        return ""
+    from builder.evidence import first_difference
+    from builder.graph.lowering import lower
+    from builder.graph.session import in_process
+    from builder.stages import all_rules
+
+    every = lower(pipeline, model.schema, all_rules(), outputs, proof=True, every_column=True)
+    found = first_difference(evidence, in_process(every)(evidence.inputs.take(evidence.steps.rows)))
+    if found is None:
+        return "\nNo column between the stages differs in the rows that Spark was asked about."
+    worst = found.worst
+    return (
+        f"\nThe first stage that differs: {found.stage}, column {found.column!r}, row {worst.row}: "
+        f"Spark {worst.expected!r}, here {worst.got!r}."
+    )

@@ -1,0 +1,68 @@
+"""A proven graph → files in the repository."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.manifest import manifest, provenance
+from builder.outcomes import Publication
+from builder.types import Servable, to_json
+
+if TYPE_CHECKING:
+    from builder.evidence import Evidence
+    from builder.proving import Proof
+    from builder.source import FetchedModel
+    from builder.sparkml.reader import SavedPipeline
+    from builder.triton.config import Settings
+
+MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
+
+
+def choose_name(given: str | None, model: FetchedModel) -> str:
+    """The name given, else the registered one, else the folder's. Raises UsageError where Triton cannot have it."""
+    from builder.triton.repository import check_name
+
+    return check_name(given or model.name or model.root.resolve().name)
+
+
+def write(
+    repository: Path,
+    name: str,
+    version: int | None,
+    model: FetchedModel,
+    pipeline: SavedPipeline,
+    servable: Servable,
+    proof: Proof | None,
+    evidence_in_repository: bool,
+    settings: Settings | None,
+) -> Publication:
+    """Write config, model, manifest and evidence as one version, whole or not at all.
+
+    The version is the one given, else MLflow's, else the next free integer.
+    Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
+    """
+    from builder.triton.config import Settings, write_config
+    from builder.triton.repository import write_version
+
+    files = {MODEL: servable.model}
+    if proof is not None:
+        kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
+        files[EVIDENCE] = _bytes(kept)
+    document = manifest(name, model, servable, pipeline.spark_version, proof, files)
+    config = write_config(servable, name, settings or Settings(), provenance(model, proof))
+    everything = {**files, MANIFEST: to_json(document).encode()}
+    placed = write_version(repository, name, version or model.version, everything, config)
+    return Publication(
+        name, placed.version, placed.path, placed.changed, proof.report if proof else None, document, model.notes
+    )
+
+
+def _bytes(evidence: Evidence) -> bytes:
+    from builder.evidence import save
+
+    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
+        file = Path(folder) / EVIDENCE
+        save(evidence, file)
+        return file.read_bytes()

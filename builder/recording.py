@@ -1,0 +1,138 @@
+"""Spark's reference answers, made and kept with the model: afterwards (`record`), or where it is trained (`log_model`)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.types import Progress, Silent
+
+if TYPE_CHECKING:
+    from mlflow.models.model import ModelInfo
+
+    from builder.evidence import Evidence
+    from builder.source import FetchedModel
+    from builder.types import Predict, Servable, Table
+
+
+def record(
+    source: str,
+    rows: Path | None,
+    *,
+    schema: Path | None = None,
+    outputs: Sequence[str] | None = None,
+    evidence_rows: int = 1000,
+    derived_rows: int = 2000,
+    tracking_uri: str | None = None,
+    registry_uri: str | None = None,
+    progress: Progress | None = None,
+) -> Evidence:
+    """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
+
+    For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
+    Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
+    """
+    from builder.evidence.rows import read_rows
+    from builder.source import fetch, keep
+
+    model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
+    servable, proof = _proof(model, outputs)
+    given = read_rows(rows, servable.inputs) if rows is not None else None
+    evidence = _ask_spark(model, given, servable, proof, outputs, evidence_rows, derived_rows, progress or Silent())
+    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
+        files = [_save(evidence, Path(folder))]
+        if schema is not None:
+            files.append(Path(shutil.copy(schema, Path(folder) / "schema.json")))
+        keep(model, files, tracking_uri=tracking_uri, registry_uri=registry_uri)
+    return evidence
+
+
+def log_model(
+    pipeline_model: Any,
+    dataframe: Any,
+    *,
+    name: str = "model",
+    registered_model_name: str | None = None,
+    alias: str | None = None,
+    outputs: Sequence[str] | None = None,
+    evidence_rows: int = 1000,
+    derived_rows: int = 2000,
+    pip_requirements: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> ModelInfo:
+    """What `mlflow.spark.log_model` does, and Spark's reference answers in the same breath.
+
+    `dataframe` goes into `pipeline_model.transform`: its schema is kept to the letter, `evidence_rows` of its rows are
+    drawn as evidence. The signature names the columns that the answers need. Registration comes last: where the
+    pipeline cannot be converted (ConversionRefused), the model stays in the run, unregistered.
+    """
+    from builder.evidence.frames import sampled
+    from builder.source import fetch
+    from builder.source.training import complete, log_pipeline, register, sign
+
+    progress = progress or Silent()
+    progress.step("logging the pipeline")
+    logged = log_pipeline(pipeline_model, dataframe.schema.json(), name=name, pip_requirements=pip_requirements)
+    model = fetch(logged.uri)
+    servable, proof = _proof(model, outputs)
+    rows = sampled(dataframe, servable.inputs, evidence_rows)
+    evidence = _ask_spark(model, rows, servable, proof, outputs, evidence_rows, derived_rows, progress)
+    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
+        complete(logged, _save(evidence, Path(folder)))
+    sign(logged, servable.inputs, servable.outputs)
+    if registered_model_name is not None:
+        register(logged, registered_model_name, alias)
+    return logged.info
+
+
+def _proof(
+    model: FetchedModel, outputs: Sequence[str] | None, *, every_column: bool = False
+) -> tuple[Servable, Predict]:
+    """The served graph's meaning, and the proof graph ready to run."""
+    from builder.graph.lowering import lower
+    from builder.graph.session import in_process
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+
+    pipeline, rules = read_pipeline(model.path), all_rules()
+    servable = lower(pipeline, model.schema, rules, outputs, proof=True, every_column=every_column)
+    return servable, in_process(servable)
+
+
+def _ask_spark(
+    model: FetchedModel,
+    rows: Table | None,
+    servable: Servable,
+    proof: Predict,
+    outputs: Sequence[str] | None,
+    evidence_rows: int,
+    derived_rows: int,
+    progress: Progress,
+) -> Evidence:
+    from builder.evidence.recording import Every
+    from builder.evidence.recording import record as ask
+
+    every = Every(*_proof(model, outputs, every_column=True))
+    return ask(
+        model.path,
+        model.schema,
+        rows,
+        servable,
+        proof,
+        digest=model.digest,
+        every=every,
+        derived=derived_rows,
+        user_rows=evidence_rows,
+        progress=progress,
+    )
+
+
+def _save(evidence: Evidence, folder: Path) -> Path:
+    from builder.evidence import save
+
+    file = folder / "evidence.parquet"
+    save(evidence, file)
+    return file
