@@ -172,10 +172,10 @@ def bench(
     from builder.bench import measure_served, measure_spark
 
     progress = progress or Silent()
+    source = spark.fetch() if spark else None
     served = measure_served(name, repository, requests, concurrencies, sizes, server, server_python, progress)
-    if spark is None:
-        return Benchmark(name, served)
-    return Benchmark(name, (*served, *measure_spark(spark.fetch(), repository, name, progress)))
+    beside = measure_spark(source, repository, name, progress) if source else ()
+    return Benchmark(name, (*served, *beside))
 
 
 def stages() -> Support:

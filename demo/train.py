@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +20,17 @@ WHOLE = ("month", "hour", "distance", "dep_delay")
 
 
 def start_spark(folder: Path) -> SparkSession:
-    """Spark on this machine's cores, silent, all its traces in `folder`."""
+    """Spark on this machine's cores; what it and its JVM say goes to `folder`/spark.log."""
     from pyspark.sql import SparkSession
 
-    spark = (
-        SparkSession.builder.master("local[*]")
+    with _stderr_to(folder / "spark.log"):
+        return _start(SparkSession, folder)
+
+
+def _start(session: type[SparkSession], folder: Path) -> SparkSession:
+
+    spark: SparkSession = (
+        session.builder.master("local[*]")
         .appName("tritonbuild demo")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
@@ -34,6 +43,19 @@ def start_spark(folder: Path) -> SparkSession:
     )
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+@contextmanager
+def _stderr_to(file: Path) -> Iterator[None]:
+    """What is started in the block inherits the file as its stderr, for good; this process has its own back."""
+    before = os.dup(2)
+    with file.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def late_pipeline(trees: int, depth: int) -> Pipeline:

@@ -46,7 +46,7 @@ def measure_served(
             found: list[Latency] = []
             for size in sizes:
                 for workers in concurrencies:
-                    progress.step(f"measuring {workers} worker{'s'[: workers > 1]}, {size} rows a request")
+                    progress.step(f"measuring {name}: workers {workers}, rows a request {size}")
                     load = Load(workers, size, max(200, requests // size), rounds=5)
                     targets = _served_targets(running, name)
                     if workers == 1:

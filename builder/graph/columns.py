@@ -14,9 +14,9 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.idioms import constant
+from builder.graph.idioms import constant, count
 from builder.sparkml.attributes import UNRESOLVED, Attribute
-from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, TextArray, VectorType, null_of
+from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, ScalarName, TextArray, VectorType, null_of
 
 DOUBLE = Scalar("double")
 
@@ -28,6 +28,10 @@ class Origin:
     input: str
     scale: float = 1.0
     shift: float = 0.0
+
+    @property
+    def unchanged(self) -> bool:
+        return self.scale == 1.0 and self.shift == 0.0
 
     def probe(self, thresholds: Sequence[float]) -> Probe:
         """Thresholds on this slot, led back to values of the input column."""
@@ -109,16 +113,42 @@ class Number(Column):
         return op.isnan(self.double())
 
     @property
+    def kind(self) -> ScalarName:
+        """The name of its Spark type."""
+        assert isinstance(self.type, Scalar)
+        return self.type.name
+
+    @property
     def floating(self) -> bool:
-        return self.type in (DOUBLE, Scalar("float"), Scalar("decimal"))
+        return self.kind in ("double", "float", "decimal")
+
+    def numeric(self) -> Self:
+        """This column, of Spark's NumericType. Raises Refused where it is a boolean, date or timestamp."""
+        if self.kind in ("boolean", "date", "timestamp"):
+            raise Refused(
+                f"column {self.name!r} is {self.type}; the stage reads numbers.",
+                fix="check the schema given: Spark itself refuses this column. Cast it before, in fitting too.",
+            )
+        return self
 
 
 @dataclass(frozen=True)
 class Text(Column):
-    """A string scalar, [N, 1]; where nullable, `null_text` is null."""
+    """A string scalar, [N, 1]; where nullable, `null_text` is null.
+
+    `nulls`: bool [N, 1], rows where a rule's answer is null; lowering puts `null_text` there.
+    """
 
     attribute: Attribute = UNRESOLVED
     null_text: str = NULL_TEXT
+    nulls: Var | None = None
+
+    def marked(self, null_text: str) -> Text:
+        """The same strings, nulls as their marker."""
+        if self.nulls is None:
+            return replace(self, null_text=null_text)
+        marker = op.const(np.array([[null_text]], dtype=np.str_))
+        return replace(self, var=op.where(self.nulls, marker, self.var), nullable=True, null_text=null_text, nulls=None)
 
     def is_null(self) -> Var:
         """bool [N, 1]: rows where this string is null."""
@@ -135,10 +165,26 @@ class Texts(Column):
 
 @dataclass(frozen=True)
 class Vector(Column):
-    """A vector, [N, width] float64. `attributes`: one a slot, or None where the column tells none."""
+    """A vector, [N, width] float64. `attributes`: one a slot, or None where the column tells none.
+
+    `stored`: bool [N, width], the slots that Spark's vector holds: of a sparse vector those with an index (all others
+    are 0). None: all of them, a dense vector, as a client's always is. What Spark does to stored values alone differs
+    where 0 would not stay 0: times infinity, divided by NaN, as a category. `nulls`: bool [N, 1], rows in which the
+    vector is null (its slots are NaN then), where a stage can make such.
+    """
 
     attributes: tuple[Attribute, ...] | None = None
     resize: Callable[[int], Vector] | None = None
+    stored: Var | None = None
+    nulls: Var | None = None
+
+    def refused_nulls(self) -> tuple[Mask, ...]:
+        """Rows that a stage which cannot read a null vector fails on."""
+        return () if self.nulls is None else (Mask(self.nulls, f"vector column {self.name!r} is null"),)
+
+    def only_stored(self, var: Var) -> Var:
+        """`var`, made from this vector slot by slot, with the slots that are not stored left at 0."""
+        return var if self.stored is None else op.where(self.stored, var, constant(0.0))
 
     @property
     def width(self) -> int:
@@ -191,6 +237,13 @@ def of_type(var: Var, type: ColumnType, **known: Any) -> Column:
             return Text(var, type, **known)
         case _:
             return Number(var, type, **known)
+
+
+def compressed(var: Var, width: int) -> Var:
+    """Vector.compressed: which slots are stored; sparse where 1.5 * (values that are not 0, plus 1) < width."""
+    used = op.not_(op.equal(var, constant(0.0)))
+    sparse = op.less(op.mul(op.add(count(used), constant(1.0)), constant(1.5)), constant(float(width)))
+    return op.or_(used, op.not_(sparse))
 
 
 def scaled_origins(column: Column, scale: Array | float, shift: Array | float, width: int) -> tuple[Origin | None, ...]:

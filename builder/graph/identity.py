@@ -30,7 +30,10 @@ def identity_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], ir_
 def _constant(spec: TensorSpec, rows: Var) -> Var:
     value = np.array([[""]]) if spec.dtype == np.object_ else np.zeros((1, 1), spec.dtype)
     shape = op.concat([rows, op.const(np.array([max(spec.width, 1)], np.int64))], axis=0)
-    return op.expand(op.const(value), shape)
+    full = op.expand(op.const(value), shape)
+    if spec.width < 0:
+        return full
+    return op.reshape(full, op.const(np.array([-1, spec.width], np.int64)))  # says the width: Triton compares it
 
 
 def _dtype(spec: TensorSpec) -> type[np.generic] | np.dtype[np.generic]:

@@ -7,15 +7,18 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 * ReduceSum over the last axis does not add in order; over axis 1 of [N, T, K] it does: `sequential_sum`.
 * ArgMax with NaN first answers 0, as Scala's loop does; ReduceMax leaves NaN out, Math.max does not: `argmax`, `java_max`.
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
+* Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
+* The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
+import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument
 
@@ -111,3 +114,67 @@ def to_index(x: Var, size: int) -> Var:
 def slots(x: Var, indices: Array) -> Var:
     """x [N, F] → [N, len(indices)]: the named columns."""
     return op.gather(x, op.const(np.asarray(indices, dtype=np.int64)), axis=1)
+
+
+def count(x: Var) -> Var:
+    """x [N, K] bool → [N, 1] float64: how many are true (whole numbers: exact in any order)."""
+    axis = op.const(np.array([1], dtype=np.int64))
+    return op.reduce_sum(op.cast(x, to=np.float64), axis, keepdims=1)
+
+
+def largest(x: Var) -> Var:
+    """x [N, K] → [N, 1]: the largest of 0 and the values, as `if (v > max) max = v` from 0 on finds it: NaN left out."""
+    axis = op.const(np.array([1], dtype=np.int64))
+    return op.reduce_max(op.where(op.greater(x, constant(0.0)), x, constant(0.0)), axis, keepdims=1)
+
+
+def is_negative_zero(x: Var) -> Var:
+    """x float64 → bool: -0.0, which no comparison tells from 0.0."""
+    return op.and_(op.equal(x, constant(0.0)), op.less(op.div(constant(1.0), x), constant(0.0)))
+
+
+def without_sign_of_zero(x: Var) -> Var:
+    """x float64, -0.0 as 0.0."""
+    return op.where(op.equal(x, constant(0.0)), constant(0.0), x)
+
+
+def choose(condition: Var, then: Var, otherwise: Var) -> Var:
+    """Where, for every type: small integers and booleans by way of int32, which holds them all."""
+    dtype = otherwise.unwrap_tensor().dtype
+    if dtype not in (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.bool_)):
+        return op.where(condition, then, otherwise)
+    return op.cast(op.where(condition, op.cast(then, to=np.int32), op.cast(otherwise, to=np.int32)), to=dtype)
+
+
+def clamped(x: Var, low: int, high: int) -> Var:
+    """x float64 → int64, truncated towards zero, the ends of [low, high] where it is beyond, 0 for NaN (Scala's toInt)."""
+    finite = op.where(op.isnan(x), constant(0.0), x)
+    inside = op.and_(op.greater(finite, constant(float(low))), op.less(finite, constant(float(high))))
+    end = op.where(op.less(finite, constant(0.0)), constant(np.array(low)), constant(np.array(high)))
+    return op.where(inside, op.cast(op.where(inside, finite, constant(0.0)), to=np.int64), end)
+
+
+def text_number(x: Var, numbers: Mapping[str, float]) -> Var:
+    """x [N, 1] string → [N, 1] float64: the number that stands beside it, -1 where none does."""
+    keys, values = np.array([*numbers] or [""], dtype=np.str_), np.array([*numbers.values()] or [-1.0])
+    return ml.label_encoder(x, keys_tensor=keys, values_tensor=values, default_tensor=np.array([-1.0]))
+
+
+def number_number(x: Var, numbers: Mapping[float, float]) -> Var:
+    """x [N, 1] float64 → [N, 1] float64: the number beside the equal key (0.0 = -0.0; no NaN among the keys), else -1."""
+    keys, values = np.array([*numbers] or [0.0]), np.array([*numbers.values()] or [-1.0])
+    return ml.label_encoder(x, keys_tensor=keys, values_tensor=values, default_tensor=np.array([-1.0]))
+
+
+def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
+    """x [N, 1] int64 → [N, 1] float64: the whole number beside the equal key, else -1."""
+    pairs = dict(numbers) or {0: -1.0}
+    found = ml.label_encoder(
+        x, keys_int64s=[*pairs], values_int64s=[int(value) for value in pairs.values()], default_int64=-1
+    )
+    return op.cast(found, to=np.float64)
+
+
+def text_at(texts: Sequence[str], x: Var) -> Var:
+    """x [N, 1] float64 → [N, 1] string: the text of that index, truncated and clamped as `to_index` does."""
+    return op.gather(op.const(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))

@@ -16,8 +16,8 @@ from spox import Tensor, Var, argument, build
 
 from builder.errors import ConversionRefused, Refusal, Refused
 from builder.graph import liveness
-from builder.graph.columns import Column, Mask, Origin, Texts, Vector, of_type
-from builder.graph.idioms import collecting_tables, constant
+from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
+from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
@@ -214,12 +214,21 @@ def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column
             for i, (name, out) in enumerate(zip(inputs, outputs, strict=True))
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
-        return [(out, rule.function(stage, i, rule.check(trace.columns[name]))) for i, name, out in wanted]
+        given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
+        return [(out, rule.function(stage, i, column).because(*_nulls(rule, [column]))) for out, i, column in given]
     columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
     answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
     answers = answer if isinstance(answer, tuple) else (answer,)
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
-    return [(name, column) for name, column in zip(outputs, answers, strict=True) if column is not None]
+    masks = _nulls(rule, columns)
+    return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
+
+
+def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:
+    """Rows in which a vector is null: Spark's transformers fail on them, all but those that say otherwise."""
+    if rule.nulls:
+        return ()
+    return tuple(mask for column in columns if isinstance(column, Vector) for mask in column.refused_nulls())
 
 
 def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[tuple[str, Column]]) -> None:
@@ -232,7 +241,8 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
         if name in trace.live:
             trace.probes.extend(column.probes)
         if name:
-            trace.columns[name] = replace(column, name=name, masks=(), probes=())
+            kept = column.marked(trace.null_text) if isinstance(column, Text) else column
+            trace.columns[name] = replace(kept, name=name, masks=(), probes=())
             trace.made.append(name)
 
 
@@ -298,7 +308,7 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     if isinstance(column.type, VectorType) or column.type == Scalar("double"):
         return op.where(fine, column.var, constant(np.nan))
     dtype = dtype_of(column.type, column.nullable)
-    return op.where(fine, column.var, op.const(np.array(null_of(column.type), dtype=dtype)))
+    return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
 
 
 def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:

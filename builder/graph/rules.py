@@ -34,6 +34,7 @@ class Rule:
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
     `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
     only fitting reads. `each`: the rule is asked per column. `predictor`: its columns are outputs by default.
+    `nulls`: the rule reads null vectors itself; for every other, a row in which a vector it reads is null is refused.
     """
 
     spark_class: str
@@ -46,6 +47,7 @@ class Rule:
     many: bool
     expects: type[Column]
     predictor: bool
+    nulls: bool
     note: str
 
     @property
@@ -88,6 +90,7 @@ def converts(
     reads: Sequence[str] = _INPUT,
     writes: Sequence[str] = _OUTPUT,
     ignores: Iterable[str] = (),
+    nulls: bool = False,
     note: str = "",
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
@@ -109,6 +112,7 @@ def converts(
             many,
             typing.get_args(hint)[0] if many else hint,
             "predictionCol" in writes,
+            nulls,
             note,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])

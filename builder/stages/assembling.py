@@ -1,0 +1,124 @@
+"""Vectors put together, and taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.errors import Refused
+from builder.graph.columns import Column, Mask, Number, Vector, compressed, vector
+from builder.graph.idioms import any_of, slots, without_sign_of_zero
+from builder.graph.rules import converts
+from builder.graph.tolerance import beside
+from builder.sparkml.attributes import NUMERIC, Attribute
+from builder.sparkml.reader import SavedStage
+from builder.types import Scalar
+
+
+@converts("org.apache.spark.ml.feature.VectorAssembler", word="bit", nulls=True)
+def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
+    """Columns side by side, numbers as doubles.
+
+    Shapes: [N, 1] and [N, width] each -> [N, sum of widths].
+    Null, NaN: of scalars, and null vectors: error refuses, skip drops, keep answers NaN. NaN inside a vector passes.
+    Order:  only values that are not 0 are stored, so -0.0 loses its sign.
+    Source: VectorAssembler.transform, assemble (ml/feature/VectorAssembler.scala, Spark 4.0.1)
+    """
+    parts, missing = [], []
+    for column in columns:
+        var, lost = _part(column)
+        parts.append(var)
+        missing += lost
+    width = sum(map(_width, columns))
+    joined = without_sign_of_zero(op.concat(parts, axis=1) if len(parts) > 1 else parts[0])
+    masks: tuple[Mask, ...] = ()
+    handle = stage.params.text("handleInvalid")
+    if missing and handle != "keep":
+        rows = any_of(op.concat(missing, axis=1)) if len(missing) > 1 else missing[0]
+        masks = (Mask(rows, "null or NaN in a column to assemble", drops=handle == "skip"),)
+    attributes = tuple(attribute for column in columns for attribute in _attributes(column))
+    origins = [column.origin(slot) for column in columns for slot in range(_width(column))]
+    return vector(
+        joined,
+        width,
+        attributes=attributes,
+        origins=tuple(origins),
+        slack=beside([(column, _width(column)) for column in columns]),
+        stored=compressed(joined, width),
+    ).because(*masks)
+
+
+def _part(column: Column) -> tuple[Var, list[Var]]:
+    """float64 [N, width], and the rows in which it is missing (one [N, 1], or none where it cannot be)."""
+    match column:
+        case Vector():
+            column.width  # noqa: B018 (raises where it is not known)
+            return column.var, [] if column.nulls is None else [column.nulls]
+        case Number(type=Scalar("date" | "timestamp")):
+            pass
+        case Number():
+            wide = column.double()
+            return wide, [op.isnan(wide)] if column.floating else [column.is_null()] if column.nullable else []
+    raise Refused(
+        f"column {column.name!r} is {column.type}; VectorAssembler reads numbers, booleans and vectors.",
+        fix="Spark itself refuses this column: index or cast it first.",
+    )
+
+
+def _width(column: Column) -> int:
+    return column.width if isinstance(column, Vector) else 1
+
+
+def _attributes(column: Column) -> tuple[Attribute, ...]:
+    name = column.name
+    match column:
+        case Vector(attributes=None):
+            return tuple(NUMERIC.named(f"{name}_{slot}") for slot in range(column.width))
+        case Vector(attributes=tuple() as given):
+            return tuple(
+                attribute.named(f"{name}_{slot if attribute.name is None else attribute.name}")
+                for slot, attribute in enumerate(given)
+            )
+        case Number(type=Scalar("double"), attribute=Attribute(kind="numeric" | "nominal" | "binary") as attribute):
+            return (attribute.named(name),)
+    return (NUMERIC.named(name),)
+
+
+@converts("org.apache.spark.ml.feature.VectorSlicer", word="bit")
+def vector_slicer(stage: SavedStage, x: Vector) -> Vector:
+    """Chosen slots: first those of `indices`, then those of `names`, in the order given.
+
+    Shapes: x [N, F] -> [N, number chosen].
+    Source: VectorSlicer.transform, getSelectedFeatureIndices (ml/feature/VectorSlicer.scala, Spark 4.0.1)
+    """
+    indices = [int(index) for index in stage.params.numbers("indices")]
+    named = _named(x, stage.params.texts("names"))
+    chosen = indices + named
+    if not chosen or len(set(chosen)) < len(chosen) or max(chosen) >= x.width:
+        raise Refused(
+            f"slots {chosen} of a vector of width {x.width}: none, one twice, or one that is not there.",
+            fix="Spark itself refuses this: check the schema given, and the slicer's indices and names.",
+        )
+    picked = np.array(chosen)
+    return vector(
+        slots(x.var, picked),
+        len(chosen),
+        attributes=None if x.attributes is None else tuple(x.attributes[slot] for slot in chosen),
+        origins=tuple(x.origin(slot) for slot in chosen),
+        slack=None if x.slack is None else slots(x.slack, picked),
+        stored=None if x.stored is None else slots(x.stored, picked),
+    )
+
+
+def _named(x: Vector, names: Sequence[str]) -> list[int]:
+    places = {attribute.name: slot for slot, attribute in enumerate(x.attributes or ()) if attribute.name is not None}
+    unknown = [name for name in names if name not in places]
+    if unknown:
+        raise Refused(
+            f"vector column {x.name!r} has no slot named {', '.join(map(repr, unknown))}.",
+            fix="record the schema with df.schema.json(): it carries the slots' names (ml_attr).",
+        )
+    return [places[name] for name in names]

@@ -1,0 +1,85 @@
+"""Missing values replaced by what fitting found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.errors import Refused
+from builder.graph.columns import Number
+from builder.graph.idioms import choose, clamped, constant
+from builder.graph.rules import converts
+from builder.graph.tolerance import decided
+from builder.sparkml.attributes import UNRESOLVED
+from builder.sparkml.reader import SavedStage
+from builder.types import Array, Scalar
+
+_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+
+
+@converts("org.apache.spark.ml.feature.ImputerModel", word="bit", ignores=("strategy", "relativeError"))
+def imputer(stage: SavedStage, i: int, x: Number) -> Number:
+    """The surrogate where x is null or equals missingValue (NaN equals NaN), else x; in x's own type.
+
+    Shapes: x [N, 1] -> [N, 1].
+    Order:  by way of double, as Spark casts: a long beyond 2^53 is rounded; an integer's surrogate is truncated.
+    Source: ImputerModel.transform (ml/feature/Imputer.scala, Spark 4.0.1)
+    """
+    kind = x.numeric().kind
+    if kind == "decimal":
+        raise Refused(
+            f"column {x.name!r} is decimal; the surrogate would be rounded to a scale that the tensor does not tell.",
+            fix="cast the column to double before the Imputer, in fitting too.",
+        )
+    column = _column(stage, i)
+    row = stage.row()
+    if column not in row:
+        raise Refused(
+            f"it was not fitted on column {column!r}; it knows {', '.join(map(repr, row))}.",
+            fix="fit it again on the columns that it shall read.",
+        )
+    surrogate, missing_value = float(row[column]), stage.params.number("missingValue")
+    missing = _equals(x, missing_value)
+    if x.nullable:
+        missing = op.or_(missing, x.is_null())
+    value = x.var
+    if kind == "long":  # to double and back
+        value = clamped(op.cast(x.var, to=np.float64), -(2**63), 2**63 - 1)
+    filled = choose(missing, constant(_surrogate(surrogate, kind)), value)
+    slack = x.slack
+    if slack is not None:
+        slack = op.where(missing, constant(0.0), slack) if math.isnan(missing_value) else decided(slack)
+    origin = x.origin()
+    probe = None if origin is None or math.isnan(missing_value) else origin.probe([missing_value])
+    nullable = x.nullable and math.isnan(surrogate)
+    return replace(x, var=filled, nullable=nullable, attribute=UNRESOLVED, slack=slack, masks=(), probes=()).probing(
+        probe
+    )
+
+
+def _column(stage: SavedStage, i: int) -> str:
+    if "inputCols" in stage.params:
+        return stage.params.texts("inputCols")[i]
+    return stage.params.text("inputCol")
+
+
+def _equals(x: Number, value: float) -> Var:
+    wide = op.cast(x.var, to=np.float64) if x.type != Scalar("double") else x.var
+    return op.isnan(wide) if math.isnan(value) else op.equal(wide, constant(value))
+
+
+def _surrogate(value: float, name: str) -> Array:
+    """The surrogate cast to the column's type."""
+    if name == "double":
+        return np.array(value)
+    if name == "float":
+        with np.errstate(over="ignore"):
+            return np.array(value, dtype=np.float32)
+    end = 1 << (_BITS[name] - 1)
+    if not (math.isfinite(value) and -end <= math.trunc(value) < end):
+        raise Refused(f"surrogate {value} is no {name}.", fix="fit it again; Spark's cast fails on it.")
+    return np.array(math.trunc(value), dtype=f"int{_BITS[name]}")

@@ -1,0 +1,31 @@
+"""Vectors led into another space."""
+
+from __future__ import annotations
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+
+from builder.graph.columns import Vector, vector
+from builder.graph.idioms import constant, table
+from builder.graph.rules import converts
+from builder.graph.tolerance import UNIT
+from builder.sparkml.reader import SavedStage
+from builder.sparkml.vectors import dense_matrix
+
+
+@converts("org.apache.spark.ml.feature.PCAModel", word="dot", ignores=("k",))
+def pca(stage: SavedStage, x: Vector) -> Vector:
+    """y = pcᵀ x.
+
+    Shapes: x [N, F] -> y [N, K].
+    Order:  Spark's gemv leaves it to its BLAS: within min(2(F + 4), 32)·u·Σ|pc·x|.
+    Source: PCAModel.transform (ml/feature/PCA.scala, Spark 4.0.1)
+    """
+    components = dense_matrix(stage.row()["pc"])
+    terms, width = components.shape
+    x = x.sized(terms)
+    sizes = table(np.abs(components))
+    slack = op.mul(op.matmul(op.abs(x.var), sizes), constant(min(2 * (terms + 4), 32) * UNIT))
+    if x.slack is not None:
+        slack = op.add(slack, op.matmul(x.slack, sizes))
+    return vector(op.matmul(x.var, table(components)), width, slack=slack)

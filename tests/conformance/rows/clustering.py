@@ -1,0 +1,63 @@
+"""KMeans."""
+
+from __future__ import annotations
+
+from tests.conformance.row import MILD, Row, doubles, rolled, spark, sparse, vectors
+
+BLOBS = tuple(
+    (cx + (i * 7 % 11) / 13 - 0.4, cy + (i * 5 % 9) / 11 - 0.4, (i * 3 % 5) / 7 - 1 / 3)
+    for cx, cy in ((0.0, 0.0), (5.1, -2.7), (-3.3, 7.7))
+    for i in range(12)
+)
+ASKED = (*rolled(MILD, 3), *BLOBS, (0.0, 0.0, 0.0), sparse(3, {1: 3.1}), (2.5, -1.4, 0.0), (1e8 + 0.1, 1e8 - 0.3, 1 / 3))
+NONZERO = tuple(row for row in ASKED if not isinstance(row, tuple) or any(row))  # the zero vector has no cosine
+LINE = ((-1.0, 1.0), (1.0, 1.0))
+
+ROWS = [
+    *(
+        Row(
+            f"clustering/kmeans-{measure}-{k}",
+            (spark.KMeans(k=k, seed=7, distanceMeasure=measure, maxIter=10),),
+            train={"features": vectors(*BLOBS)},
+            rows={"features": vectors(*(ASKED if measure == "euclidean" else NONZERO))},
+            outputs=("prediction",),
+            word="dot",
+            smoke=k == 3,
+            older=k == 3 and measure == "euclidean",
+        )
+        for measure in ("euclidean", "cosine")
+        for k in (2, 3, 6)
+    ),
+    *(
+        Row(  # the midpoint between the two centres: the first wins
+            f"clustering/kmeans-tie-{seed}",
+            (spark.KMeans(k=2, seed=seed, initMode="random"),),
+            train={"features": vectors(*LINE)},
+            rows={"features": vectors((0.0, 1.0), (0.0, 7.0), (5e-324, 1.0), (-1e-9, 1.0), (1e-9, 1.0), (0.0, 0.0))},
+            outputs=("prediction",),
+            word="dot",
+            undecided=6,
+        )
+        for seed in (1, 2, 3)
+    ),
+    Row(
+        "clustering/kmeans-cosine-zero",
+        (spark.KMeans(k=2, seed=3, distanceMeasure="cosine"),),
+        train={"features": vectors((1.0, 0.1), (0.9, 0.2), (-0.3, 1.0), (-0.2, 0.9))},
+        rows={"features": vectors((1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (-1.0, -1.0), (1e-160, 1e-161), (1e200, 1.0))},
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(
+        "clustering/kmeans-scaled",
+        (
+            spark.VectorAssembler(inputCols=["a", "b"], outputCol="v", handleInvalid="skip"),
+            spark.StandardScaler(inputCol="v", outputCol="w", withMean=True),
+            spark.KMeans(k=3, seed=11, featuresCol="w", predictionCol="p"),
+        ),
+        train={"a": doubles(*(row[0] for row in BLOBS)), "b": doubles(*(row[1] for row in BLOBS))},
+        rows={"a": doubles(0.0, 5.1, -3.3, None, 1.0), "b": doubles(0.0, -2.7, 7.7, 1.0, 1.0)},
+        outputs=("p",),
+        word="dot",
+    ),
+]

@@ -1,0 +1,58 @@
+"""What must be refused, by name, with a reason: never guessed."""
+
+from __future__ import annotations
+
+from tests.conformance.row import Row, column, doubles, spark, texts, vectors
+
+V = vectors((1.0, 0.5), (0.0, 2.0), (3.0, 1.0))
+
+ROWS = [
+    Row(
+        "refusals/unknown-stage",
+        (spark.NGram(inputCol="words", outputCol="o"),),
+        rows={"words": column("array<string>", ["a", "b"], ["c"])},
+        refused=r"no rule converts org\.apache\.spark\.ml\.feature\.NGram",
+        smoke=True,
+    ),
+    Row(
+        "refusals/two-unknown-stages-are-both-named",
+        (spark.NGram(inputCol="words", outputCol="n"), spark.DCT(inputCol="v", outputCol="d"), spark.NGram(inputCol="n", outputCol="o")),
+        rows={"words": column("array<string>", ["a", "b"], ["c"]), "v": vectors((1.0, 2.0), (0.5, 0.1))},
+        refused=r"(?s)3 of 3.*NGram.*DCT.*NGram",
+        smoke=True,
+    ),
+    Row(
+        "refusals/back-without-labels",
+        (spark.IndexToString(inputCol="x", outputCol="s"),),
+        rows={"x": doubles(0.0, 1.0)},
+        refused="label",
+        smoke=True,
+    ),
+    Row(
+        "refusals/slice-names-nobody-has",
+        (spark.VectorSlicer(inputCol="v", outputCol="o", names=["p"]),),
+        rows={"v": V},
+        refused="name",
+        smoke=True,
+    ),
+    Row(  # Spark refuses at transform: no length is known where a null stands for a vector
+        "refusals/keep-vector-of-unknown-width",
+        (spark.VectorAssembler(inputCols=["v", "w"], outputCol="o", handleInvalid="keep"),),
+        rows={"v": V, "w": V},
+        refused="width|size|length",
+        smoke=True,
+    ),
+    Row(
+        "refusals/assembling-raw-vectors-of-unknown-width",
+        (spark.VectorAssembler(inputCols=["v", "x"], outputCol="o"),),
+        rows={"v": V, "x": doubles(1.0, 2.0, 3.0)},
+        refused="width|size|length",
+    ),
+    Row(
+        "refusals/indexing-an-array",
+        (spark.StringIndexer(inputCol="s", outputCol="i"), spark.NGram(inputCol="words", outputCol="o")),
+        train={"s": texts("a", "b"), "words": column("array<string>", ["a"], ["b"])},
+        rows={"s": texts("a"), "words": column("array<string>", ["a"])},
+        refused="NGram",
+    ),
+]  # fmt: skip
