@@ -93,7 +93,7 @@ def test_a_truncated_part_file(saved):
 def test_a_part_file_of_another_stage(saved):
     pq.write_table(pa.table({"surrogate": [1.0]}), data_file(saved))
 
-    assert_refused(saved.publish("--unproven"), saved, 2, "scaler")
+    assert_refused(saved.publish("--unproven"), saved, 2, "scaler", "no column 'originalMin'; it has surrogate")
 
 
 def test_a_schema_without_the_column(saved):
