@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.conformance.row import INF, MILD, NAN, UGLY, Row, column, doubles, rolled, spark, sparse, texts, vectors, width
+from tests.conformance.row import (
+    INF,
+    MILD,
+    NAN,
+    UGLY,
+    Row,
+    column,
+    doubles,
+    rolled,
+    spark,
+    sparse,
+    texts,
+    vectors,
+    width,
+)
 
 MIXED = {
     "d": doubles(*UGLY[:-1], None, NAN, 1.5, 2.5),
@@ -43,7 +57,14 @@ ROWS = [
             rows={
                 "x": doubles(0.1, 1.0, 2.0, None, -0.0),
                 "v": vectors(*BESIDE, metadata=width(3)),
-                "w": vectors((1.0, 2.0, 0.3), sparse(3, {1: -2.7}), (1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), metadata=NAMED),
+                "w": vectors(
+                    (1.0, 2.0, 0.3),
+                    sparse(3, {1: -2.7}),
+                    (1.0, 0.0, 0.0),
+                    (1.0, 1.0, 1.0),
+                    (0.0, 0.0, 0.0),
+                    metadata=NAMED,
+                ),
             },
             outputs=("o",),
             smoke=handle == "keep",
