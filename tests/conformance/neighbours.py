@@ -51,13 +51,13 @@ def changed(folder: Path) -> list[str]:
     one, two = session(folder / "model.onnx", 1), session(folder / "model.onnx", 2)
     names = [given.name for given in one.get_inputs()]
     count = len(arrays[0])
-    alone = [one.run(None, {n: a[i : i + 1] for n, a in zip(names, arrays)}) for i in range(count)]
+    alone = [one.run(None, {n: a[i : i + 1] for n, a in zip(names, arrays, strict=True)}) for i in range(count)]
     wrong = []
     for company, step in (("before", 0), ("after", 1), ("between", 2)):
         strangers = [hostile(array, count + 13, shift) for shift, array in enumerate(arrays)]
         order, own = _seats(count, count + 13, step)
         for name, run in (("1 thread", one), ("2 threads", two)):
-            batch = {n: np.concatenate([a, s])[order] for n, a, s in zip(names, arrays, strangers)}
+            batch = {n: np.concatenate([a, s])[order] for n, a, s in zip(names, arrays, strangers, strict=True)}
             answers = run.run(None, batch)
             for k, output in enumerate(one.get_outputs()):
                 if not all(_same(alone[i][k][0], answers[k][seat]) for i, seat in enumerate(own)):
@@ -73,7 +73,7 @@ def _seats(own: int, strangers: int, step: int) -> tuple[Any, list[int]]:
     elif step == 1:
         order = mine + theirs
     else:
-        order = [row for pair in zip(theirs, mine) for row in pair] + theirs[own:]
+        order = [row for pair in zip(theirs, mine, strict=False) for row in pair] + theirs[own:]
     seats = {row: seat for seat, row in enumerate(order)}
     return np.array(order), [seats[row] for row in mine]
 
