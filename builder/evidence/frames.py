@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
@@ -31,26 +32,52 @@ _SPARK = {
 }
 
 
-def to_spark(session: SparkSession, rows: Table, specs: Sequence[TensorSpec], schema: Schema) -> DataFrame:
-    """Tensors → DataFrame; markers are nulls again; column `__tritonbuild_row` counts from 0."""
-    return numbered(session, rows, np.arange(rows.rows), specs, schema)
+@dataclass(frozen=True)
+class SparkRows:
+    """Tensors inside Spark's JVM, from which any stretch becomes a DataFrame with no Python worker in between."""
+
+    session: SparkSession
+    fields: Mapping[str, Field]
+    kinds: Any  # StructType as Python's rows were sent: dates and times as numbers
+    rows: Any  # java.util.List<Row>
+
+    def frame(self, numbers: Array) -> DataFrame:
+        """Some rows; markers are nulls again; column `__tritonbuild_row` holds their numbers."""
+        from pyspark.sql import DataFrame
+        from pyspark.sql import functions as F
+
+        jvm = self.session._jsparkSession
+        some: Any = self._picked(numbers.tolist())
+        if len(numbers) > 1:  # as data at rest, in generated code; a single row is quicker as a literal
+            some = self.session.sparkContext._jsc.parallelize(some)
+        frame = DataFrame(jvm.createDataFrame(some, jvm.parseDataType(self.kinds.json())), self.session)
+        return frame.select(ROW, *(_finished(F.col(f"`{name}`"), field) for name, field in self.fields.items()))
+
+    def _picked(self, numbers: list[int]) -> Any:
+        if numbers == list(range(numbers[0], numbers[-1] + 1)):
+            return self.rows.subList(numbers[0], numbers[-1] + 1)
+        chosen = self.session.sparkContext._jvm.java.util.ArrayList()
+        for number in numbers:
+            chosen.add(self.rows.get(number))
+        return chosen
 
 
-def numbered(
-    session: SparkSession, rows: Table, numbers: Array, specs: Sequence[TensorSpec], schema: Schema
-) -> DataFrame:
-    """As `to_spark`, for the rows `numbers` of the table, which keep their numbers."""
-    from pyspark.sql import functions as F
+def to_spark(session: SparkSession, rows: Table, specs: Sequence[TensorSpec], schema: Schema) -> SparkRows:
+    """Send tensors to Spark, each column as the schema has it: type, nullability, metadata."""
     from pyspark.sql import types as T
 
-    fields = {field.name: field for field in schema}
-    kinds = [T.StructField(ROW, T.LongType(), False)]
-    kinds += [T.StructField(spec.name, _spark_type(fields[spec.name]), spec.nullable) for spec in specs]
-    picked = rows.take(numbers)
-    values = [_from_tensor(picked[spec.name], spec, fields[spec.name]) for spec in specs]
-    data = list(zip(numbers.tolist(), *values, strict=True))
-    frame = session.createDataFrame(data, T.StructType(kinds))
-    return frame.select(ROW, *(_finished(F.col(f"`{spec.name}`"), fields[spec.name]) for spec in specs))
+    known = {field.name: field for field in schema}
+    fields = {spec.name: known[spec.name] for spec in specs}
+    kinds = T.StructType(
+        [
+            T.StructField(ROW, T.LongType(), False),
+            *(T.StructField(spec.name, _spark_type(fields[spec.name]), spec.nullable) for spec in specs),
+        ]
+    )
+    values = [_from_tensor(rows[spec.name], spec, fields[spec.name]) for spec in specs]
+    data = list(zip(range(rows.rows), *values, strict=True))
+    sent = session.createDataFrame(data, kinds).orderBy(ROW)
+    return SparkRows(session, fields, kinds, sent._jdf.collectAsList())
 
 
 def snapped(rows: Table, specs: Sequence[TensorSpec], schema: Schema) -> Table:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from builder.evidence.compare import compare_tables, tolerances
 from builder.evidence.derive import LIMIT, coverage, derive, spread
-from builder.evidence.frames import answers, numbered, snapped
+from builder.evidence.frames import SparkRows, answers, snapped, to_spark
 from builder.evidence.session import first_line, load_stages, spark_session, transform
 from builder.evidence.store import UNTOLD, Evidence, Steps, stack
 from builder.types import (
@@ -30,9 +30,6 @@ from builder.types import (
     VectorType,
     Word,
 )
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
 
@@ -85,18 +82,21 @@ def record(
     progress = progress or Silent()
     inputs, ours = _rows(rows, servable, proof, derived, user_rows)
     inputs = snapped(inputs, servable.inputs, schema)
+    chosen = _askable(proof(inputs)[INVALID.name][:, 0])
+    left_out = inputs.rows - len(chosen)
+    inputs, ours = inputs.take(chosen), ours[chosen]
     proven = proof(inputs)
     dropped = {verdict.uid for verdict in servable.stages if verdict.verdict == "dropped"}
     progress.step("starting Spark")
     with spark_session() as session:
-        pipeline = _Pipeline(session, load_stages(path, session), dropped, inputs, servable, schema)
         progress.step(f"asking Spark for {inputs.rows} answers")
+        sent = to_spark(session, inputs, servable.inputs, schema)
+        pipeline = _Pipeline(sent, load_stages(path, session), dropped, servable)
         kept, spark = _verdicts(pipeline, proven[INVALID.name][:, 0], progress)
         inputs, ours, proven = inputs.take(kept), ours[kept], proven.take(kept)
         steps = _steps(pipeline, kept, spark, proven, every) if every else None
         version = session.version
-    names = [spec.name for spec in servable.outputs if spec.name != INVALID.name]
-    slack = tolerances(proven, names)
+    slack = tolerances(proven, [spec.name for spec in pipeline.outputs])
     refused = spark[INVALID.name][:, 0] != 0
     for array in slack.values():
         array[refused] = 0.0
@@ -112,7 +112,7 @@ def record(
         spark_version=version,
         digest=digest,
         steps=steps,
-        left_out=pipeline.inputs.rows - inputs.rows,
+        left_out=left_out,
     )
 
 
@@ -126,33 +126,36 @@ def _rows(rows: Table | None, servable: Servable, proof: Predict, derived: int, 
     return stack([rows, made], servable.inputs), np.arange(rows.rows + made.rows) < rows.rows
 
 
+def _askable(foretold: Array) -> Array:
+    """Row numbers: all that should have an answer, in their order, then the refusals to be confirmed."""
+    return np.array([*np.flatnonzero(foretold <= 0), *spread(foretold, CONFIRMED)], dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class _Pipeline:
     """The loaded pipeline, and the rows to put to it."""
 
-    session: SparkSession
+    sent: SparkRows
     stages: list[Any]
     dropped: Collection[str]
-    inputs: Table
     servable: Servable
-    schema: Schema
 
     @property
     def outputs(self) -> list[TensorSpec]:
         return [spec for spec in self.servable.outputs if spec.name != INVALID.name]
 
-    def frame(self, numbers: Array) -> Any:
-        return numbered(self.session, self.inputs, numbers, self.servable.inputs, self.schema)
+    def ask(self, numbers: Array, asked: _Asked, patience: int) -> None:
+        """Answers for these rows; where Spark raises, the rows are halved until those that it raises at are found.
 
-    def ask(self, numbers: Array, asked: _Asked) -> None:
-        """Answers for these rows; where Spark raises, the rows are halved until the ones that it raises at are found."""
+        After `patience` of them the rest goes unasked.
+        """
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
-        if len(asked.raised) >= _SURPRISES and len(numbers) > 0:
+        if len(asked.raised) >= patience:
             asked.unasked.extend(numbers.tolist())
             return
-        frame = transform(self.stages, self.frame(numbers), self.dropped)
+        frame = transform(self.stages, self.sent.frame(numbers), self.dropped)
         try:
             found, table = answers(frame, self.outputs)
         except (Py4JError, PySparkException) as error:
@@ -161,7 +164,7 @@ class _Pipeline:
                 asked.raised.append(int(numbers[0]))
                 return
             for half in np.array_split(numbers, 2):
-                self.ask(half, asked)
+                self.ask(half, asked, patience)
             return
         asked.numbers.append(found)
         asked.tables.append(table)
@@ -169,34 +172,27 @@ class _Pipeline:
 
 def _verdicts(pipeline: _Pipeline, foretold: Array, progress: Progress) -> tuple[Array, Table]:
     """The rows that stay in the evidence, ascending, and Spark's answers to them, `invalid` among them."""
-    expected = np.flatnonzero(foretold <= 0)
-    errors = spread(foretold, CONFIRMED)
+    expected, refused = np.flatnonzero(foretold <= 0), np.flatnonzero(foretold > 0)
     asked = _Asked()
     if expected.size:
-        pipeline.ask(expected, asked)
-    surprises = list(asked.raised)
-    for done, row in enumerate(errors, start=1):
-        alone = _Asked()
-        pipeline.ask(np.array([row]), alone)
-        asked.numbers += alone.numbers
-        asked.tables += alone.tables
-        asked.raised += alone.raised
-        progress.advance(done, len(errors))
-    kept = np.array(sorted({*expected.tolist(), *errors} - set(asked.unasked)), dtype=np.int64)
-    codes = _codes(kept, foretold, asked, surprises)
-    return kept, _spread_answers(pipeline.outputs, kept, codes, asked)
+        pipeline.ask(expected, asked, _SURPRISES)
+    surprises = frozenset(asked.raised)
+    for done, row in enumerate(refused.tolist(), start=1):
+        pipeline.ask(np.array([row]), asked, len(foretold))
+        progress.advance(done, len(refused))
+    kept = np.setdiff1d(np.arange(len(foretold)), asked.unasked)
+    return kept, _spread_answers(pipeline.outputs, kept, _codes(kept, foretold, asked, surprises), asked)
 
 
-def _codes(kept: Array, foretold: Array, asked: _Asked, surprises: Sequence[int]) -> Array:
+def _codes(kept: Array, foretold: Array, asked: _Asked, surprises: Collection[int]) -> Array:
+    """Spark's verdict on each row: 0 answered, k raised as foretold, ±UNTOLD what nobody foretold."""
     answered = {int(number) for numbers in asked.numbers for number in numbers}
-    raised, surprising = set(asked.raised), set(surprises)
+    raised = set(asked.raised)
     codes = np.zeros(len(kept), dtype=np.int32)
     for place, row in enumerate(kept.tolist()):
         told = int(foretold[row])
-        if row in surprising:
-            codes[place] = UNTOLD
-        elif row in raised:
-            codes[place] = told
+        if row in raised:
+            codes[place] = UNTOLD if row in surprises else told
         elif row not in answered:
             codes[place] = -abs(told) if told else -UNTOLD
     return codes
@@ -240,7 +236,7 @@ def _steps(pipeline: _Pipeline, kept: Array, spark: Table, proven: Table, every:
     evenly = fine[np.unique(np.linspace(0, len(fine) - 1, _STEP_ROWS).astype(np.int64))]
     rows = np.unique(np.array([*first, *evenly.tolist()][:_STEP_ROWS], dtype=np.int64))
     made_by: dict[str, str] = {}
-    frame = pipeline.frame(kept[rows])
+    frame = pipeline.sent.frame(kept[rows])
     for stage in pipeline.stages:
         before = set(frame.columns)
         frame = transform([stage], frame, pipeline.dropped)
