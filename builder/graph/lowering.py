@@ -202,7 +202,7 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word, note=rule.note))
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
