@@ -67,6 +67,11 @@ class SavedStage:
                 ) from error
         return pa.concat_tables(tables)
 
+    def since(self, major: int, minor: int) -> bool:
+        """Whether a Spark of this version or a newer one saved it."""
+        parts = [int(part) for part in self.spark_version.split(".")[:2]]
+        return parts >= [major, minor]
+
     def row(self, name: str = "data") -> dict[str, Any]:
         """The one row of a folder that holds one (most models). Raises SourceError where there is not just one."""
         rows = self.table(name).to_pylist()
