@@ -44,7 +44,14 @@ ROWS = [
             rows={
                 "x": doubles(0.1, 1.0, 2.0, None, -0.0),
                 "v": vectors(*BESIDE, metadata=THREE),
-                "w": vectors((1.0, 2.0, 0.3), sparse(3, {1: -2.7}), (1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), metadata=NAMED),
+                "w": vectors(
+                    (1.0, 2.0, 0.3),
+                    sparse(3, {1: -2.7}),
+                    (1.0, 0.0, 0.0),
+                    (1.0, 1.0, 1.0),
+                    (0.0, 0.0, 0.0),
+                    metadata=NAMED,
+                ),
             },
             outputs=("o",),
             smoke=handle == "keep",

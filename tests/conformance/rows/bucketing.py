@@ -59,7 +59,11 @@ ROWS = [
     ),
     Row(
         "bucketing/integers",
-        (spark.Bucketizer(inputCol="x", outputCol="o", splits=[-INF, -2.5, 0.0, 2147483647.0, INF], handleInvalid="keep"),),
+        (
+            spark.Bucketizer(
+                inputCol="x", outputCol="o", splits=[-INF, -2.5, 0.0, 2147483647.0, INF], handleInvalid="keep"
+            ),
+        ),
         rows={"x": column("int", -3, -2, 0, -1, 2147483646, 2147483647, nullable=False)},
         outputs=("o",),
     ),

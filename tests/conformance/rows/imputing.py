@@ -9,7 +9,9 @@ from tests.conformance.row import INF, NAN, UGLY, Column, Row, column, doubles, 
 TRAINED = (1 / 3, -2.7, 3.1, 0.1, NAN, 0.1, None, 16777217.0)
 
 
-def _imputed(name: str, trained: Column, asked: Column, smoke: bool = False, older: bool = False, **params: object) -> Row:
+def _imputed(
+    name: str, trained: Column, asked: Column, smoke: bool = False, older: bool = False, **params: object
+) -> Row:
     return Row(
         f"imputing/{name}",
         (spark.Imputer(inputCol="x", outputCol="o", **params),),

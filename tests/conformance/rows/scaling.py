@@ -14,7 +14,13 @@ TRAINED = (
 )
 ASKED = (*rolled(UGLY, 5), *TRAINED, *rolled((0.7, -1.1, 2.3, 1e-17, 1e17, 1 / 9, 5e7), 5))
 HUGE = ((-1e308, 1e308, 5e-324, -5e-324), (1e308, -1.7e308, 0.0, 1e-310), (3.1, 1.0, 2e-323, 0.3e-310))
-SPARSE = (sparse(5, {0: 1 / 3}), sparse(5, {1: -2.7, 3: 3.1}), sparse(5, {}), sparse(5, {4: NAN}), (0.1, 0.2, 0.3, 0.4, 0.5))
+SPARSE = (
+    sparse(5, {0: 1 / 3}),
+    sparse(5, {1: -2.7, 3: 3.1}),
+    sparse(5, {}),
+    sparse(5, {4: NAN}),
+    (0.1, 0.2, 0.3, 0.4, 0.5),
+)
 
 
 def _scaled(name: str, stage: Stage, smoke: bool = False, older: bool = False, trained=TRAINED, asked=ASKED) -> Row:
