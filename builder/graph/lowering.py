@@ -21,6 +21,7 @@ from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
+from builder.sparkml.schema import decimal_digits
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -147,6 +148,8 @@ def _add_input(trace: _Trace, given: Field) -> None:
             known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
             if given.type == Scalar("string"):
                 known["null_text"] = trace.null_text
+            if given.type == Scalar("decimal"):
+                known["digits"] = decimal_digits(given.metadata)
             attribute = scalar_attribute(given.metadata, given.name)
             trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
 

@@ -34,6 +34,7 @@ def min_max_scaler(stage: SavedStage, x: Vector) -> Vector:
     with np.errstate(all="ignore"):
         spread = high - low
         scale = np.where(spread != 0, (top - bottom) / spread, 0.0)
+        back = bottom - low * scale
     flat = scale == 0  # Spark's test: also true when the spread overflows to infinity
     y = op.add(op.mul(op.sub(x.var, constant(low)), constant(scale)), constant(bottom))
     middle = op.where(op.isnan(x.var), x.var, constant((bottom + top) / 2))
@@ -41,7 +42,7 @@ def min_max_scaler(stage: SavedStage, x: Vector) -> Vector:
     return vector(
         y,
         len(low),
-        origins=scaled_origins(x, np.where(flat, 0.0, scale), bottom - low * scale, len(low)),
+        origins=scaled_origins(x, np.where(flat, 0.0, scale), back, len(low)),
         slack=stretched(x.slack, np.where(flat, 0.0, scale), op.add(op.abs(y), constant(abs(bottom)))),
         stored=compressed(y, len(low)),
     )

@@ -108,7 +108,9 @@ class Server:
             if on_line is not None:
                 with self._log.open(encoding="utf-8", errors="replace") as log:
                     log.seek(0, os.SEEK_END)
-                    while self.alive:
+                    ended = False
+                    while not ended:
+                        ended = not self.alive  # asked before the reading: what it said last is read too
                         for line in log:
                             on_line(line.rstrip("\n"))
                         time.sleep(0.2)

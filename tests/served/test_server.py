@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def test_the_server_ends_with_whoever_started_it(repository, number):
     assert starter.stdout is not None
     leader = int(starter.stdout.readline())
     assert group(leader)
+    folder = Path(f"/proc/{leader}/cwd").resolve()
 
     starter.send_signal(number)
     said = starter.stdout.read()
@@ -98,6 +100,18 @@ def test_the_server_ends_with_whoever_started_it(repository, number):
     while group(leader) and time.monotonic() < end:
         time.sleep(0.1)
     assert group(leader) == []
+    assert not folder.exists()
+    assert not list(Path("/dev/shm").glob(f"{folder.name}*"))
+
+
+def test_whoever_waits_hears_the_log_and_how_it_ended(repository):
+    heard: list[str] = []
+    with start(repository) as server:
+        threading.Timer(0.5, os.kill, [server.pid, signal.SIGTERM]).start()
+        code = server.wait(heard.append)
+
+    assert code == 0
+    assert any("Waiting for in-flight requests" in line for line in heard)
 
 
 def test_a_taken_port_is_named(repository):

@@ -14,8 +14,8 @@ from tests.conformance.row import (
     dense,
     doubles,
     rolled,
-    sparse,
     spark,
+    sparse,
     texts,
     vectors,
 )

@@ -86,7 +86,7 @@ ROWS = [
             spark.LinearRegression(labelCol="delay", regParam=0.1), outputs=("prediction", "first", "firstp", "ci"), word="elementary",
             chosen=True),
     _flight("fourteen-stages", LABELLED, *PREPARED, _standard(False),
-            *(spark.ElementwiseProduct(inputCol=a, outputCol=b, scalingVec=spark.Vectors.dense([1 / 3 + k] * 9))
+            *(spark.ElementwiseProduct(inputCol=a, outputCol=b, scalingVec=spark.Vectors.dense([1 / 3 + k] * 10))
               for k, (a, b) in enumerate((("features", "f1"), ("f1", "f2"), ("f2", "f3"), ("f3", "f4"), ("f4", "f5")))),
             spark.MinMaxScaler(inputCol="f5", outputCol="f6"), spark.DecisionTreeClassifier(featuresCol="f6"), outputs=CLASSIFIED),
     Row(
