@@ -110,7 +110,15 @@ def grown(trees: Sequence[Split | Leaf]) -> Nodes:
     width = len(_any_leaf(trees[0]).stats)
 
     def add(tree: int, node: Split | Leaf, next_id: int) -> int:
-        row: dict[str, Any] = {"tree": tree, "id": next_id, "left": -1, "right": -1, "feature": -1, "size": -1, "given": []}
+        row: dict[str, Any] = {
+            "tree": tree,
+            "id": next_id,
+            "left": -1,
+            "right": -1,
+            "feature": -1,
+            "size": -1,
+            "given": [],
+        }
         rows.append(row)
         if isinstance(node, Leaf):
             row |= {"prediction": node.prediction, "stats": node.stats}
@@ -123,7 +131,10 @@ def grown(trees: Sequence[Split | Leaf]) -> Nodes:
 
     for index, tree in enumerate(trees):
         add(index, tree, 0)
-    whole = {name: np.array([row[name] for row in rows], np.int32) for name in ("tree", "id", "left", "right", "feature", "size")}
+    whole = {
+        name: np.array([row[name] for row in rows], np.int32)
+        for name in ("tree", "id", "left", "right", "feature", "size")
+    }
     return Nodes(
         *whole.values(),
         pa.array([row["given"] for row in rows], pa.list_(pa.float64())),
@@ -161,7 +172,11 @@ def write_trees(
     if not kind.startswith("tree"):
         data = pa.table({"treeID": pa.array(nodes.tree), "nodeData": data.to_struct_array().combine_chunks()})
         given = np.ones(nodes.trees) if weights is None else np.array(weights, np.float64)
-        columns = [pa.array(np.arange(nodes.trees, dtype=np.int32)), pa.array([json.dumps({})] * nodes.trees), pa.array(given)]
+        columns = [
+            pa.array(np.arange(nodes.trees, dtype=np.int32)),
+            pa.array([json.dumps({})] * nodes.trees),
+            pa.array(given),
+        ]
         (path / "treesMetadata").mkdir()
         pq.write_table(pa.table(columns, list(names)), path / "treesMetadata" / "part-00000-0-c000.snappy.parquet")
     (path / "data").mkdir()
@@ -177,7 +192,8 @@ def _node_table(nodes: Nodes) -> pa.Table:
     count, width = nodes.stats.shape
     ends = pa.array((np.arange(count + 1) * width).astype(np.int32))
     split = pa.StructArray.from_arrays(
-        [pa.array(nodes.feature), nodes.given, pa.array(nodes.sizes)], ["featureIndex", "leftCategoriesOrThreshold", "numCategories"]
+        [pa.array(nodes.feature), nodes.given, pa.array(nodes.sizes)],
+        ["featureIndex", "leftCategoriesOrThreshold", "numCategories"],
     )
     columns = {
         "id": pa.array(nodes.id),

@@ -73,7 +73,9 @@ def forest_of(saved: SavedTrees, width: int) -> Forest:
     }
     for side, (children, own) in ends.items():
         attributes[f"nodes_{side}nodeids"] = np.concatenate([number[children], own])
-        attributes[f"nodes_{side}leafs"] = np.concatenate([saved.left[children] < 0, np.ones(len(at), bool)]).astype(int)
+        attributes[f"nodes_{side}leafs"] = np.concatenate([saved.left[children] < 0, np.ones(len(at), bool)]).astype(
+            int
+        )
     return Forest(saved.trees, attributes, memberships)
 
 

@@ -137,7 +137,8 @@ def _offsets(stage: SavedStage, tree: Array, ids: Array, count: int) -> Array:
     if wrong.size:
         at = wrong[0]
         raise SourceError(
-            f"{stage.uid}: tree {int(tree[at])} lacks node {int(at - offsets[tree[at]])}, or has another twice.", fix=_AGAIN
+            f"{stage.uid}: tree {int(tree[at])} lacks node {int(at - offsets[tree[at]])}, or has another twice.",
+            fix=_AGAIN,
         )
     return offsets
 

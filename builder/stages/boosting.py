@@ -6,7 +6,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.columns import Number, Vector, number, vector
+from builder.graph.columns import Number, Vector
 from builder.graph.forests import summed_over_trees
 from builder.graph.rules import converts
 from builder.graph.tolerance import dot_bound

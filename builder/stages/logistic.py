@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
 from builder.graph.columns import Number, Vector, vector

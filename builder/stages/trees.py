@@ -11,8 +11,8 @@ from spox import Var
 
 from builder.errors import SourceError
 from builder.graph.columns import Number, Origin, Vector, number, vector
-from builder.graph.forests import forest_of, leaf_numbers, leaf_rows, summed_over_trees, within_trees
-from builder.graph.idioms import any_of, constant, ordered_sum, slots
+from builder.graph.forests import forest_of, leaf_numbers, summed_over_trees, within_trees
+from builder.graph.idioms import any_of, constant, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import ends, undecided
 from builder.sparkml.attributes import Attribute
