@@ -4,7 +4,8 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 
 * double Exp, Log, Tanh, Sigmoid and Softmax give other last bits in a SIMD packet than in its tail, so a row's answer
   would hang on its batch: `elementwise` makes every value fill a packet of its own.
-* ReduceSum over the last axis does not add in order; over axis 1 of [N, T, K] it does: `sequential_sum`.
+* ReduceSum adds in order over axis 1 of [N, T, K] only up to T = 512 or so, and for N = 1 beyond; over the last axis not
+  at all. CumSum adds in order: `sequential_sum`.
 * ArgMax with NaN first answers 0, as Scala's loop does; ReduceMax leaves NaN out, Math.max does not: `argmax`, `java_max`.
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
@@ -74,7 +75,8 @@ def log(x: Var) -> Var:
 
 def sequential_sum(x: Var) -> Var:
     """x [N, T, K] → [N, K]: the T terms added one after the other, first to last."""
-    return op.reduce_sum(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)
+    sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
+    return op.gather(sums, op.const(np.array(-1, dtype=np.int64)), axis=1)
 
 
 def ordered_sum(x: Var) -> Var:
@@ -86,6 +88,11 @@ def ordered_sum(x: Var) -> Var:
 def argmax(x: Var) -> Var:
     """x [N, K] float64 → [N, 1] float64: the first index of the largest value, as Scala's `if (v > max)` loop finds it."""
     return op.cast(op.arg_max(x, axis=1, keepdims=1, select_last_index=0), to=np.float64)
+
+
+def picked(x: Var, index: Var) -> Var:
+    """x [N, K], index [N, 1] float64 from `argmax` → [N, 1]: the value there."""
+    return op.gather_elements(x, op.cast(index, to=np.int64), axis=1)
 
 
 def java_max(x: Var) -> Var:

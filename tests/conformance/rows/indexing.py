@@ -147,12 +147,14 @@ BACK = [
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(NAN, 1.0, 1 / 3, nullable=False)},
         outputs=("s",),
+        older=True,
     ),
     Row(
         "indexing/back-null",
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(None, 1.0, 0.0)},
         outputs=("s",),
+        older=True,
     ),
     Row(
         "indexing/back-integers",

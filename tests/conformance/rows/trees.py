@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from tests.conformance.row import (
@@ -36,7 +37,7 @@ REAL = tuple(3.1 * x[0] - (2.7 if x[2] in (1.0, 4.0) else -1 / 3) + (i % 7) / 9 
 def _midpoints(slot: int) -> tuple[float, ...]:
     """Every threshold that Spark can choose between two neighbouring values (it halves their sum), and its neighbours."""
     seen = sorted({x[slot] for x in X})
-    halves = [(a + b) / 2 for a, b in zip(seen, seen[1:], strict=False)]
+    halves = [(a + b) / 2 for a, b in itertools.pairwise(seen)]
     return tuple(v for h in halves for v in (math.nextafter(h, -INF), h, math.nextafter(h, INF)))
 
 
