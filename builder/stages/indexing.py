@@ -84,7 +84,7 @@ def _places(x: Column, places: Mapping[str, float], nan: bool) -> tuple[Var, tup
                 np.iinfo(dtype_of(x.type, x.nullable)).max,
             )
             whole = {value: place for value, place in whole.items() if low <= value <= high}
-            return long_number(op.cast(x.var, to=np.int64), whole), tuple(whole)
+            return long_number(x.var, whole), tuple(whole)
     raise Refused(
         f"column {x.name!r} is {x.type}; StringIndexer reads strings and numbers.",
         fix="check the schema given: Spark itself refuses this column. Cast it before, in fitting too.",
@@ -253,8 +253,9 @@ def vector_indexer(stage: SavedStage, x: Vector) -> Vector:
     width = int(row["numFeatures"])
     maps = {int(slot): dict(pairs) for slot, pairs in _pairs(row["categoryMaps"])}
     x = x.sized(width)
-    attributes = _indexed_attributes(x, maps, width)
     handle = stage.params.text("handleInvalid")
+    unknown = handle == "keep" and stage.since(4, 1)  # before, a loaded model made them of handleInvalid's default
+    attributes = _indexed_attributes(x, maps, width, unknown)
     if not maps:
         return replace(x, attributes=attributes, masks=x.refused_nulls(), nulls=None)
     indexed, unseen = _categories(x.var, maps, width, keep=handle == "keep")
@@ -305,14 +306,17 @@ def _category_probe(origin: Origin | None, values: Mapping[float, int]) -> Probe
     return None if origin is None else origin.probe([value for value in values if math.isfinite(value)])
 
 
-def _indexed_attributes(x: Vector, maps: Mapping[int, Mapping[float, int]], width: int) -> tuple[Attribute, ...]:
-    """Names stay. A loaded model's values never tell `__unknown`: Spark makes them before it reads handleInvalid."""
+def _indexed_attributes(
+    x: Vector, maps: Mapping[int, Mapping[float, int]], width: int, unknown: bool
+) -> tuple[Attribute, ...]:
+    """Names stay; values are told, `__unknown` behind them where asked for. Two values are binary."""
     made = []
     for slot in range(width):
         given = x.attributes[slot] if x.attributes else NUMERIC
         if slot in maps:
             values = tuple(java_double(value) for value in sorted(maps[slot], key=_java_order))
-            made.append(Attribute("binary" if len(values) == 2 else "nominal", given.name, values))
+            values += ("__unknown",) if unknown else ()
+            made.append(Attribute("binary" if len(values) == 2 and not unknown else "nominal", given.name, values))
         else:
             made.append(given)
     return tuple(made)
