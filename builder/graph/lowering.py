@@ -17,6 +17,7 @@ from spox import Tensor, Var, argument, build
 from builder.errors import ConversionRefused, Refusal, Refused
 from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
+from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
@@ -52,6 +53,7 @@ class _Trace:
     outputs: tuple[str, ...]
     null_text: str
     tables: list[tuple[Var, Array]]
+    forests: list[Forest]
     columns: dict[str, Column] = field(default_factory=dict)
     arguments: dict[str, Var] = field(default_factory=dict)
     specs: dict[str, TensorSpec] = field(default_factory=dict)
@@ -103,8 +105,8 @@ def _walk(
     null_text: str,
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
-    with collecting_tables() as tables:
-        trace = _Trace(plan.live, plan.outputs, null_text, tables)
+    with collecting_tables() as tables, collecting_forests() as forests:
+        trace = _Trace(plan.live, plan.outputs, null_text, tables, forests)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
@@ -202,7 +204,7 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word, note=rule.note))
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
@@ -266,6 +268,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
     model.ir_version = IR_VERSION
     _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
+    plant(model, trace.forests)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
     used = [value.name for value in model.graph.input]

@@ -9,7 +9,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Column, Number
-from builder.graph.idioms import constant
+from builder.graph.idioms import any_of, constant, dot, exp, picked
 from builder.types import Array
 
 UNIT = 2.0**-53  # u of README's bounds: half the distance from 1 to the next double
@@ -56,3 +56,55 @@ def beside(columns: Sequence[tuple[Column, int]]) -> Var | None:
 
 def _infinite(undecided: Var) -> Var:
     return op.where(undecided, constant(np.inf), constant(0.0))
+
+
+def undecided(rows: Var) -> Var:
+    """Infinite where true, else 0."""
+    return _infinite(rows)
+
+
+def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
+    """Of an argmax over values [N, K]: infinite where another value comes within both tolerances of the winner's, else 0."""
+    here = op.equal(constant(np.arange(width, dtype=np.float64)), winner)
+    both = op.add(slack, picked(slack, winner))
+    close = op.or_(op.greater_or_equal(op.add(values, both), picked(values, winner)), op.isinf(both))
+    rivals = op.and_(op.and_(close, op.greater(both, constant(0.0))), op.not_(here))
+    return _infinite(any_of(rivals))
+
+
+def dot_bound(sizes: Var, terms: int) -> Var:
+    """min(2(n + 4), 32)·u·Σ|xᵢwᵢ| of a sum of n terms whose Σ|xᵢwᵢ| is `sizes`."""
+    return op.mul(sizes, constant(min(2 * (terms + 4), 32) * UNIT))
+
+
+def weighed(x: Var, slack: Var | None, weights: Array, intercepts: Array | float | None = None) -> Var:
+    """Of y = Σ xᵢwᵢ + intercept, x [N, F], weights [F, K]: the bound of its terms, and what x's tolerance adds.
+
+    Where a slot is infinite or no number, so is the sum in any order; the bound is that of the others.
+    """
+    finite = op.where(op.or_(op.isnan(x), op.isinf(x)), constant(0.0), op.abs(x))
+    sizes, terms = dot(finite, np.abs(weights)), len(weights)
+    if intercepts is not None:
+        sizes = op.add(sizes, constant(np.where(np.isfinite(intercepts), np.abs(intercepts), 0.0)))
+        terms += 1
+    bound = dot_bound(sizes, terms)
+    if slack is None:
+        return bound
+    lost = op.isinf(slack)
+    moved = dot(op.where(lost, constant(0.0), slack), np.abs(weights))
+    return op.where(any_of(lost), constant(np.inf), op.add(bound, moved))
+
+
+def exponential_growth(slack: Var) -> Var:
+    """How much larger or smaller, relative to itself, e^z may be: e^slack - 1, and 4 ulps of the exponential."""
+    capped = op.where(op.less(slack, constant(1e-3)), slack, constant(0.0))
+    near = op.mul(capped, constant(1.001))  # e^s - 1 ≤ 1.001 s up to s = 0.001
+    far = op.sub(exp(op.min([slack, constant(700.0)])), constant(1.0))
+    return op.add(op.where(op.less(slack, constant(1e-3)), near, far), constant(8 * UNIT))
+
+
+def logistic_bound(p: Var, slack: Var) -> Var:
+    """Of p = 1 / (1 + e^-z), from z's tolerance: p(1 - p) times e^-z's growth, and the rounding of sum and quotient."""
+    spread = op.mul(op.mul(p, op.sub(constant(1.0), p)), exponential_growth(slack))
+    bound = op.add(spread, op.mul(p, constant(4 * UNIT)))
+    return op.where(op.isnan(p), constant(0.0), op.min([bound, constant(1.0)]))

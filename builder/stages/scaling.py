@@ -15,7 +15,7 @@ from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, stretched
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_vector
-from builder.types import Array
+from builder.types import Array, Word
 
 
 @converts("org.apache.spark.ml.feature.MinMaxScalerModel", word="bit")
@@ -133,9 +133,14 @@ def _scaled(x: Vector, shift: Array | None, scale: Array | None) -> Vector:
     ).because(*x.refused_nulls())
 
 
+def _normalizer_word(stage: SavedStage) -> Word:
+    return "bit" if stage.params.number("p") in (1, 2, math.inf) else "elementary"
+
+
 @converts(
     "org.apache.spark.ml.feature.Normalizer",
     word="bit",
+    weakened=_normalizer_word,
     note="with p other than 1, 2 and inf: elementary, Java's pow and C's differ in the last bits",
 )
 def normalizer(stage: SavedStage, x: Vector) -> Vector:
