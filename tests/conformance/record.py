@@ -99,7 +99,8 @@ def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: di
     try:
         found = answered.collect()
     except _spark_errors():
-        frame = frame.repartition(frame.count())  # round robin: one row a partition
+        # round robin, one row a partition; the checkpoint keeps a stage's filter from moving in front of it
+        frame = frame.repartition(frame.count()).localCheckpoint()
         found = _each(session, frame, model.transform(frame).select(NUMBER, *row.outputs), raised)
     answers.update({each[0]: each[1:] for each in found})
     return json.loads(answered.drop(NUMBER).schema.json())
