@@ -6,6 +6,8 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
   would hang on its batch: `elementwise` makes every value fill a packet of its own.
 * ReduceSum adds in order over axis 1 of [N, T, K] only up to T = 512 or so, and for N = 1 beyond; over the last axis not
   at all. CumSum adds in order: `sequential_sum`.
+* MatMul of more than 256 terms adds them in blocks whose size depends on the batch (seen with two threads, 16 columns
+  and more): `dot` cuts them into blocks of its own.
 * ArgMax with NaN first answers 0, as Scala's loop does; ReduceMax leaves NaN out, Math.max does not: `argmax`, `java_max`.
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
@@ -27,6 +29,7 @@ from builder.types import Array
 
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
 _LARGE_BYTES = 1 << 20
+_DOT_TERMS = 128  # of one MatMul: as many as onnxruntime adds in one go
 _tables: ContextVar[list[tuple[Var, Array]] | None] = ContextVar("tables", default=None)
 
 
@@ -85,6 +88,25 @@ def ordered_sum(x: Var) -> Var:
     return sequential_sum(op.unsqueeze(x, last))
 
 
+def dot(x: Var, weights: Array) -> Var:
+    """x [N, F], weights [F, K] → [N, K], Σ xᵢwᵢ; the same bits whatever stands beside a row in the batch."""
+    total: Var | None = None
+    for start in range(0, len(weights), _DOT_TERMS):
+        terms = weights[start : start + _DOT_TERMS]
+        ends = [op.const(np.array([end], dtype=np.int64)) for end in (start, start + len(terms), 1)]
+        part = x if len(terms) == len(weights) else op.slice(x, ends[0], ends[1], ends[2])
+        product = op.matmul(part, table(np.ascontiguousarray(terms)))
+        total = product if total is None else op.add(total, product)
+    if total is None:
+        return op.expand(constant(np.zeros((1, weights.shape[1]))), beside_rows(x, weights.shape[1]))
+    return total
+
+
+def beside_rows(x: Var, width: int) -> Var:
+    """The shape [N, width], N being x's."""
+    return op.concat([op.shape(x, start=0, end=1), op.const(np.array([width], dtype=np.int64))], axis=0)
+
+
 def argmax(x: Var) -> Var:
     """x [N, K] float64 → [N, 1] float64: the first index of the largest value, as Scala's `if (v > max)` loop finds it."""
     return op.cast(op.arg_max(x, axis=1, keepdims=1, select_last_index=0), to=np.float64)
@@ -118,6 +140,11 @@ def to_index(x: Var, size: int) -> Var:
     return op.cast(clamped, to=np.int64)
 
 
+def whole(x: Var) -> Var:
+    """x [N, 1] float64 from `argmax` → int32."""
+    return op.cast(x, to=np.int32)
+
+
 def slots(x: Var, indices: Array) -> Var:
     """x [N, F] → [N, len(indices)]: the named columns."""
     return op.gather(x, op.const(np.asarray(indices, dtype=np.int64)), axis=1)
@@ -129,10 +156,10 @@ def count(x: Var) -> Var:
     return op.reduce_sum(op.cast(x, to=np.float64), axis, keepdims=1)
 
 
-def largest(x: Var) -> Var:
-    """x [N, K] → [N, 1]: the largest of 0 and the values, as `if (v > max) max = v` from 0 on finds it: NaN left out."""
+def largest(x: Var, start: float = 0.0) -> Var:
+    """x [N, K] → [N, 1]: as `if (v > max) max = v` from `start` on finds the largest: NaN left out."""
     axis = op.const(np.array([1], dtype=np.int64))
-    return op.reduce_max(op.where(op.greater(x, constant(0.0)), x, constant(0.0)), axis, keepdims=1)
+    return op.reduce_max(op.where(op.greater(x, constant(start)), x, constant(start)), axis, keepdims=1)
 
 
 def is_negative_zero(x: Var) -> Var:
@@ -174,10 +201,13 @@ def number_number(x: Var, numbers: Mapping[float, float]) -> Var:
 
 
 def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
-    """x [N, 1] int64 → [N, 1] float64: the whole number beside the equal key, else -1."""
+    """x [N, 1] of any integer type → [N, 1] float64: the whole number beside the equal key, else -1."""
     pairs = dict(numbers) or {0: -1.0}
     found = ml.label_encoder(
-        x, keys_int64s=[*pairs], values_int64s=[int(value) for value in pairs.values()], default_int64=-1
+        op.cast(x, to=np.int64),
+        keys_int64s=[*pairs],
+        values_int64s=[int(value) for value in pairs.values()],
+        default_int64=-1,
     )
     return op.cast(found, to=np.float64)
 

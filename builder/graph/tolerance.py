@@ -9,7 +9,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Column, Number
-from builder.graph.idioms import any_of, constant, exp, picked
+from builder.graph.idioms import any_of, constant, dot, exp, picked
 from builder.types import Array
 
 UNIT = 2.0**-53  # u of README's bounds: half the distance from 1 to the next double
@@ -75,6 +75,24 @@ def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
 def dot_bound(sizes: Var, terms: int) -> Var:
     """min(2(n + 4), 32)·u·Σ|xᵢwᵢ| of a sum of n terms whose Σ|xᵢwᵢ| is `sizes`."""
     return op.mul(sizes, constant(min(2 * (terms + 4), 32) * UNIT))
+
+
+def weighed(x: Var, slack: Var | None, weights: Array, intercepts: Array | float | None = None) -> Var:
+    """Of y = Σ xᵢwᵢ + intercept, x [N, F], weights [F, K]: the bound of its terms, and what x's tolerance adds.
+
+    Where a slot is infinite or no number, so is the sum in any order; the bound is that of the others.
+    """
+    finite = op.where(op.or_(op.isnan(x), op.isinf(x)), constant(0.0), op.abs(x))
+    sizes, terms = dot(finite, np.abs(weights)), len(weights)
+    if intercepts is not None:
+        sizes = op.add(sizes, constant(np.where(np.isfinite(intercepts), np.abs(intercepts), 0.0)))
+        terms += 1
+    bound = dot_bound(sizes, terms)
+    if slack is None:
+        return bound
+    lost = op.isinf(slack)
+    moved = dot(op.where(lost, constant(0.0), slack), np.abs(weights))
+    return op.where(any_of(lost), constant(np.inf), op.add(bound, moved))
 
 
 def exponential_growth(slack: Var) -> Var:

@@ -34,3 +34,15 @@ def dense_matrix(saved: Mapping[str, Any]) -> Array:
     pointers = np.asarray(saved["colPtrs"], dtype=np.int64)
     dense[np.repeat(np.arange(major), np.diff(pointers)), np.asarray(saved["rowIndices"], dtype=np.int64)] = values
     return dense if transposed else dense.T.copy()
+
+
+def stored_vector(saved: Mapping[str, Any]) -> Array:
+    """Which slots a saved vector holds: bool [size]; all of a dense one."""
+    if saved["type"] == 1:
+        return np.ones(len(saved["values"]), dtype=bool)
+    return np.asarray(dense_vector({**saved, "values": np.ones(len(saved["values"]))}) == 1)
+
+
+def stored_matrix(saved: Mapping[str, Any]) -> Array:
+    """Which slots a saved matrix holds: bool [numRows, numCols]; all of a dense one."""
+    return np.asarray(dense_matrix({**saved, "values": np.ones(len(saved["values"]))}) == 1)

@@ -69,5 +69,5 @@ def gbt_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number
     margin = _margin(there)
     raw = both_sides(margin)
     probability = two_class_probability(raw, steepness=2.0)
-    by_features = None if "thresholds" in stage.params else (lambda: above(margin.var, 0.0, margin.slack))
+    by_features = None if "thresholds" in stage.params else (lambda: above(margin.var, margin.slack, 0.0))
     return (*classified(stage, raw, probability, by_features=by_features), there.leaf_column())

@@ -62,12 +62,13 @@ def largest(x: Vector) -> Number:
     return number(index, masks=x.masks, slack=None if x.slack is None else outdone(x.var, x.slack, index, x.width))
 
 
-def above(value: Var, threshold: float, slack: Var | None) -> Number:
-    """1 where the value [N, 1] is greater than the threshold, else 0."""
+def above(value: Var, slack: Var | None, threshold: float) -> Number:
+    """1 where the value [N, 1] is greater than the threshold, else 0. The threshold itself may be an ulp off Spark's."""
     label = op.cast(op.greater(value, constant(threshold)), to=np.float64)
-    if slack is None:
+    if slack is None or not np.isfinite(threshold):
         return number(label)
-    near = op.less_or_equal(op.abs(op.sub(value, constant(threshold))), slack)
+    reach = op.where(op.greater(slack, constant(0.0)), op.add(slack, constant(4 * UNIT * abs(threshold))), slack)
+    near = op.less_or_equal(op.abs(op.sub(value, constant(threshold))), reach)
     return number(label, slack=undecided(op.and_(near, op.greater(slack, constant(0.0)))))
 
 

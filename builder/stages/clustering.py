@@ -1,4 +1,4 @@
-"""Clusters: the nearest centre."""
+"""The nearest of some centres."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.errors import SourceError
+from builder.errors import Refused, SourceError
 from builder.graph.columns import Mask, Number, Vector, number
-from builder.graph.idioms import argmax, constant, count, java_max, ordered_sum, sequential_sum, table
+from builder.graph.idioms import argmax, constant, dot, ordered_sum, sequential_sum, whole
 from builder.graph.rules import converts
-from builder.graph.tolerance import UNIT
+from builder.graph.tolerance import dot_bound, outdone
 from builder.sparkml.attributes import Attribute
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_vector
 from builder.types import Array, Scalar
 
+_OPPOSITE = 2 - 1e-12  # a cosine distance so near to 2 that Spark's 1 - sqrt(1 - d / 2) may be NaN
+
 
 @converts(
     "org.apache.spark.ml.clustering.KMeansModel",
     word="dot",
-    reads=["featuresCol"],
-    writes=["predictionCol"],
+    reads=("featuresCol",),
+    writes=("predictionCol",),
     ignores=(
+        "featuresCol",
         "initMode",
         "initSteps",
+        "intermediateStorageLevel",
         "k",
         "maxBlockSizeInMB",
         "maxIter",
@@ -32,80 +36,90 @@ from builder.types import Array, Scalar
         "solver",
         "tol",
         "weightCol",
-        "intermediateStorageLevel",
     ),
-    note="a point as near to two centres as rounding tells is undecided",
+    note="the label is Spark's unless two centres are as near as the tolerance",
 )
 def k_means(stage: SavedStage, x: Vector) -> Number:
-    """The index of the nearest centre, the first of equals. INT32.
+    """The first of the centres with the smallest distance: Σ(x - c)², or 1 - x·c / |c| / |x| (`cosine`).
 
-    Shapes: x [N, F] -> [N, 1].
-    Order:  distances are exact sums in order where x is dense; of a sparse x Spark takes |x|² + |c|² - 2xc, and it
-            leaves out centres by bounds on norms: both decide as here but where two distances meet within rounding.
-    NaN:    refused, for Spark requires a norm. A norm that overflows is nearest to the first centre.
-    Source: KMeansModel.predict, EuclideanDistanceMeasure and CosineDistanceMeasure.findClosest, MLUtils.fastSquaredDistance
-            (mllib/clustering, mllib/util, Spark 4.0.1)
+    Shapes: x [N, F] -> prediction [N, 1] int32.
+    Order:  Σ(x - c)² from the first slot on, as Spark 4 does for dense vectors. For sparse ones, and before 4.0, it takes
+            |x|² + |c|² - 2 x·c, and by bounds from the triangle it leaves out centres that cannot win: the same
+            label, but for centres whose distances are equal within rounding.
+    NaN:    0. With `cosine` a vector of length 0 or NaN is refused.
+    Source: KMeansModel.predict (mllib/clustering/KMeansModel.scala), DistanceMeasure.findClosest (Spark 4.0.1)
     """
     centers = _centers(stage)
     x = x.sized(centers.shape[1])
-    norm = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
-    if stage.params.text("distanceMeasure") == "cosine":
-        positive = op.greater(norm, constant(0.0))
-        mask = Mask(op.not_(positive), f"vector {x.name!r} is zero or holds NaN: it has no cosine")
-        distance, tolerance = _cosine(x, norm, centers)
+    measure = stage.params.text("distanceMeasure")
+    masks: tuple[Mask, ...] = ()
+    if measure == "euclidean":
+        distances, slack = _euclidean(x, centers)
+    elif measure == "cosine":
+        distances, slack, masks = _cosine(x, centers)
     else:
-        mask = Mask(op.isnan(norm), f"vector {x.name!r} holds NaN")
-        distance, tolerance = _squared(x, centers)
-    distance = op.where(op.isinf(norm), constant(0.0), op.where(op.isnan(distance), constant(np.inf), distance))
-    nearest = op.neg(java_max(op.neg(distance)))
-    reach = op.add(
-        nearest, op.neg(java_max(op.neg(op.where(op.equal(distance, nearest), tolerance, constant(np.inf)))))
-    )
-    rivals = count(op.less_or_equal(op.sub(distance, tolerance), reach))
-    undecided = op.and_(op.greater(rivals, constant(1.0)), op.not_(op.isinf(norm)))
+        raise Refused(f"distanceMeasure is {measure!r}.", fix="Spark knows 'euclidean' and 'cosine'.")
+    near = op.neg(distances)
+    index = argmax(near)
     return number(
-        op.cast(argmax(op.neg(distance)), to=np.int32),
+        whole(index),
         type=Scalar("integer"),
         attribute=Attribute("nominal", num_values=len(centers)),
-        slack=op.where(undecided, constant(np.inf), constant(0.0)),
-    ).because(mask)
+        masks=masks,
+        slack=outdone(near, slack, index, len(centers)),
+    )
 
 
 def _centers(stage: SavedStage) -> Array:
-    """[K, F] float64, in the order of clusterIdx. Raises SourceError where one is missing."""
+    """[K, F], in the order of their index. Raises SourceError where one is missing."""
     rows = sorted(stage.table().to_pylist(), key=lambda row: row["clusterIdx"])
-    if [row["clusterIdx"] for row in rows] != list(range(len(rows))):
+    if [row["clusterIdx"] for row in rows] != list(range(len(rows))) or not rows:
         raise SourceError(
-            f"{stage.uid}: cluster centres {[row['clusterIdx'] for row in rows]} are not 0 to {len(rows) - 1}.",
-            fix="copy the saved model again: a part file is missing.",
+            f"{stage.uid}: data/ holds clusters {[row['clusterIdx'] for row in rows]}, not each from 0 on once.",
+            fix="copy the saved model again: a part file of it is missing or doubled.",
         )
-    return np.stack([dense_vector(row["clusterCenter"]) for row in rows])
+    return np.array([dense_vector(row["clusterCenter"]) for row in rows])
 
 
-def _bound(terms: int) -> float:
-    return min(2 * (terms + 4), 32) * UNIT
-
-
-def _squared(x: Vector, centers: Array) -> tuple[Var, Var]:
-    """Σ(c - x)² in order, [N, K], and its tolerance: what |x|² + |c|² - 2xc may lose, twice |x|² + |c|² in rounding."""
-    last = constant(np.array([-1], dtype=np.int64))
-    apart = op.sub(op.unsqueeze(x.var, last), table(centers.T[np.newaxis].copy()))
-    sizes = op.add(ordered_sum(op.mul(x.var, x.var)), constant(np.square(centers).sum(axis=1)[np.newaxis]))
-    tolerance = op.mul(sizes, constant(2 * _bound(centers.shape[1])))
+def _euclidean(x: Vector, centers: Array) -> tuple[Var, Var]:
+    """Squared distances [N, K] and their tolerance."""
+    last = op.const(np.array([-1], dtype=np.int64))
+    wide = op.unsqueeze(x.var, last)
+    apart = op.sub(wide, constant(centers.T[None]))
+    sizes = op.add(op.abs(wide), constant(np.abs(centers.T)[None]))
+    slack = dot_bound(sequential_sum(op.mul(sizes, sizes)), centers.shape[1])
     if x.slack is not None:
-        spread = op.unsqueeze(x.slack, last)
-        moved = op.add(op.mul(op.mul(op.abs(apart), spread), constant(2.0)), op.mul(spread, spread))
-        tolerance = op.add(tolerance, sequential_sum(moved))
-    return sequential_sum(op.mul(apart, apart)), tolerance
+        moved = op.unsqueeze(x.slack, last)
+        step = op.mul(moved, op.add(op.mul(constant(2.0), op.abs(apart)), moved))
+        slack = op.add(slack, sequential_sum(step))
+    return sequential_sum(op.mul(apart, apart)), slack
 
 
-def _cosine(x: Vector, norm: Var, centers: Array) -> tuple[Var, Var]:
-    """1 - xc / |c| / |x|, [N, K], and its tolerance."""
-    norms = np.sqrt(np.square(centers).sum(axis=1))[np.newaxis]
-    scaled = op.div(op.div(op.matmul(x.var, table(centers.T.copy())), constant(norms)), norm)
-    sizes = op.div(op.div(op.matmul(op.abs(x.var), table(np.abs(centers).T.copy())), constant(norms)), norm)
-    tolerance = op.add(op.mul(sizes, constant(_bound(centers.shape[1]))), constant(8 * UNIT))
+def _cosine(x: Vector, centers: Array) -> tuple[Var, Var, tuple[Mask, ...]]:
+    """Distances [N, K], their tolerance, and the rows that have no direction."""
+    norms = np.sqrt(np.array([_in_order(center * center) for center in centers]))
+    if not (norms > 0).all():
+        raise Refused("a centre has length 0.", fix="Spark itself refuses every row: fit the model again.")
+    angles = 1 - (centers / norms[:, None]) @ (centers / norms[:, None]).T
+    if (angles > _OPPOSITE).any():
+        raise Refused(
+            "two centres are exactly opposite; the bounds by which Spark leaves out centres are then no numbers.",
+            fix="fit with another k or seed.",
+        )
+    length = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
+    cosines = op.div(op.div(dot(x.var, centers.T), constant(norms)), length)
+    distances = op.sub(constant(1.0), cosines)
+    terms = centers.shape[1]
+    sizes = op.div(op.div(dot(op.abs(x.var), np.abs(centers.T)), constant(norms)), length)
+    slack = dot_bound(op.add(constant(2.0), sizes), terms)
     if x.slack is not None:
-        moved = op.div(op.sqrt(ordered_sum(op.mul(x.slack, x.slack))), norm)
-        tolerance = op.add(tolerance, op.mul(moved, constant(2.0)))
-    return op.sub(constant(1.0), scaled), tolerance
+        slack = op.add(slack, op.div(op.mul(constant(4.0), ordered_sum(x.slack)), length))
+    masks = (Mask(op.not_(op.greater(length, constant(0.0))), "cosine distance of a vector of length 0 or NaN"),)
+    return distances, slack, masks
+
+
+def _in_order(terms: Array) -> float:
+    total = 0.0
+    for term in terms.tolist():
+        total += term
+    return total

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import spox.opset.ai.onnx.v21 as op
-
 from builder.graph.columns import Vector, vector
-from builder.graph.idioms import constant, table
+from builder.graph.idioms import dot
 from builder.graph.rules import converts
-from builder.graph.tolerance import UNIT
+from builder.graph.tolerance import weighed
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_matrix
 
@@ -24,8 +21,4 @@ def pca(stage: SavedStage, x: Vector) -> Vector:
     components = dense_matrix(stage.row()["pc"])
     terms, width = components.shape
     x = x.sized(terms)
-    sizes = table(np.abs(components))
-    slack = op.mul(op.matmul(op.abs(x.var), sizes), constant(min(2 * (terms + 4), 32) * UNIT))
-    if x.slack is not None:
-        slack = op.add(slack, op.matmul(x.slack, sizes))
-    return vector(op.matmul(x.var, table(components)), width, slack=slack)
+    return vector(dot(x.var, components), width, slack=weighed(x.var, x.slack, components))

@@ -128,14 +128,21 @@ def told(stage: SavedStage, key: str) -> int:
 
 def class_counts(stage: SavedStage, saved: SavedTrees) -> Array:
     """[L, K] float64: each leaf's counts by class. Raises SourceError where they are not one a class, or below 0."""
-    counts: Array = saved.stats[saved.leaves]
-    classes = told(stage, "numClasses")
-    if counts.shape[1] != classes or not (counts >= 0).all():
+    counts = _stats(stage, saved, told(stage, "numClasses"))
+    if not (counts >= 0).all():
+        raise SourceError(f"{stage.uid}: a leaf holds a count below 0.", fix="copy the saved model again.")
+    return counts
+
+
+def _stats(stage: SavedStage, saved: SavedTrees, width: int) -> Array:
+    """[L, width]: impurityStats of the leaves. Raises SourceError where they are of another width."""
+    stats: Array = saved.stats[saved.leaves]
+    if stats.shape[1] != width:
         raise SourceError(
-            f"{stage.uid}: its leaves do not hold a count for each of {classes} classes.",
+            f"{stage.uid}: its leaves hold {stats.shape[1]} statistics, not {width}.",
             fix="copy the saved model again; its data does not belong to its metadata.",
         )
-    return counts
+    return stats
 
 
 def added(columns: Sequence[Array] | Array) -> Array:
@@ -208,7 +215,7 @@ def decision_tree_regressor(stage: SavedStage, x: Vector) -> tuple[Number, Numbe
     """
     saved = read_tree(stage)
     there = reach(stage, saved, x)
-    count, total, squares = saved.stats[saved.leaves].T
+    count, total, squares = _stats(stage, saved, 3).T
     with np.errstate(all="ignore"):
         variance = np.where(count == 0, 0.0, (squares - (total * total) / count) / count)
     return there.scalar(saved.prediction[saved.leaves]), there.scalar(variance), there.leaf_scalar()
