@@ -22,8 +22,19 @@ demo: install  ## the whole way on real flights: train, register, publish, serve
 test: install  ## every test, with real Spark and real Triton
 	$(BIN)/python -m pytest
 
-conformance: install  ## every rule against every Spark version
-	$(BIN)/python -m pytest tests/conformance --every-spark
+conformance: install .venv-spark35/installed .venv-ort121/installed  ## every row of the table against every Spark version
+	.venv-spark35/bin/python -m tests.conformance.record --older
+	CONFORMANCE=all $(BIN)/python -m pytest tests/conformance
+
+.venv-spark35/installed:
+	$(PYTHON) -m venv .venv-spark35
+	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' pyarrow setuptools
+	touch $@
+
+.venv-ort121/installed:
+	$(PYTHON) -m venv .venv-ort121
+	.venv-ort121/bin/python -m pip install --quiet 'onnxruntime==1.21.*' 'numpy<2'
+	touch $@
 
 bench: install  ## where the README's numbers come from
 	$(BIN)/python -m benchmarks

@@ -54,7 +54,9 @@ class Steps:
         self._status.stop()
         self._status = None
         mark = "[red]✗[/]" if failed else "[green]✓[/]"
-        self._console.print(f"{mark} {escape(self._text)}  [dim]{time.monotonic() - self._began:.1f} s[/]")
+        self._console.print(
+            f"{mark} {escape(self._text)}  [dim]{time.monotonic() - self._began:.1f} s[/]", soft_wrap=True
+        )
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def choose_name(given: str | None, model: FetchedModel) -> str:
     """The name given, else the registered one, else the folder's. Raises UsageError where Triton cannot have it."""
     from builder.triton.repository import check_name
 
-    return check_name(given or model.name or model.root.resolve().name)
+    return check_name(given if given is not None else model.name or model.root.resolve().name)
 
 
 def write(

@@ -86,9 +86,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Number(Column):
-    """A numeric or boolean scalar, [N, 1]."""
+    """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known."""
 
     attribute: Attribute = UNRESOLVED
+    digits: tuple[int, int] | None = None
 
     def double(self) -> Var:
         """float64 [N, 1], as `cast(DoubleType)`: a null of any type becomes NaN."""

@@ -22,6 +22,7 @@ from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
+from builder.sparkml.schema import decimal_digits
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -149,6 +150,8 @@ def _add_input(trace: _Trace, given: Field) -> None:
             known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
             if given.type == Scalar("string"):
                 known["null_text"] = trace.null_text
+            if given.type == Scalar("decimal"):
+                known["digits"] = decimal_digits(given.metadata)
             attribute = scalar_attribute(given.metadata, given.name)
             trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
 
@@ -201,7 +204,7 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word, note=rule.note))
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:

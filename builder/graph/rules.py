@@ -33,7 +33,7 @@ class Rule:
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
     `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
-    only fitting reads. `each`: the rule is asked per column. `predictor`: its columns are outputs by default.
+    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is asked per column. `predictor`: its columns are outputs by default.
     `nulls`: the rule reads null vectors itself; for every other, a row in which a vector it reads is null is refused.
     """
 
@@ -49,11 +49,16 @@ class Rule:
     predictor: bool
     nulls: bool
     note: str
+    weakened: Callable[[SavedStage], Word] | None = None
 
     @property
     def name(self) -> str:
         """The class's own name, without its package."""
         return self.spark_class.rsplit(".", 1)[-1]
+
+    def word_of(self, stage: SavedStage) -> Word:
+        """How equal this stage's answer is, with the params that it has."""
+        return self.word if self.weakened is None else self.weakened(stage)
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
@@ -92,6 +97,7 @@ def converts(
     ignores: Iterable[str] = (),
     nulls: bool = False,
     note: str = "",
+    weakened: Callable[[SavedStage], Word] | None = None,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -114,6 +120,7 @@ def converts(
             "predictionCol" in writes,
             nulls,
             note,
+            weakened,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]

@@ -11,7 +11,13 @@ import numpy as np
 from builder.errors import SourceError
 from builder.types import Array
 
-_NOT_FINITE = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+_NOT_FINITE = {
+    "NaN": math.nan,
+    "Inf": math.inf,
+    "-Inf": -math.inf,
+    "Infinity": math.inf,  # so inside vectors
+    "-Infinity": -math.inf,
+}
 
 
 class Params:

@@ -67,6 +67,11 @@ class SavedStage:
                 ) from error
         return pa.concat_tables(tables)
 
+    def since(self, major: int, minor: int) -> bool:
+        """Whether a Spark of this version or a newer one saved it."""
+        parts = [int(part) for part in self.spark_version.split(".")[:2]]
+        return parts >= [major, minor]
+
     def row(self, name: str = "data") -> dict[str, Any]:
         """The one row of a folder that holds one (most models). Raises SourceError where there is not just one."""
         rows = self.table(name).to_pylist()
@@ -75,8 +80,21 @@ class SavedStage:
                 f"{self.uid}: {self.path / name} should hold one row and holds {len(rows)}.",
                 fix="copy the saved model again into an empty folder.",
             )
-        row: dict[str, Any] = rows[0]
-        return row
+        return _Row(rows[0], f"{self.uid}: {self.path / name}")
+
+
+class _Row(dict[str, Any]):
+    """A row that tells where it was read when a column is missing."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        super().__init__(values)
+        self._where = where
+
+    def __missing__(self, column: str) -> Any:
+        raise SourceError(
+            f"{self._where} has no column {column!r}; it has {', '.join(self) or 'none'}.",
+            fix="copy the saved model again: these are another stage's files, or of a Spark that is not known here.",
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,12 @@ _SCALARS = frozenset(
 _VECTORS = frozenset({"org.apache.spark.ml.linalg.VectorUDT", "pyspark.ml.linalg.VectorUDT"})
 
 
+def decimal_digits(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(digits, places) of a decimal column, where its schema tells them."""
+    digits, _, places = str(metadata.get(DECIMAL, "")).partition("(")[2].rstrip(")").partition(",")
+    return (int(digits), int(places or 0)) if digits else None
+
+
 def parse_schema(text: str) -> Schema:
     """The columns whose types can travel, in order; `left_out` tells the others.
 

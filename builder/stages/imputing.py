@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -15,9 +16,11 @@ from builder.graph.idioms import choose, clamped, constant
 from builder.graph.rules import converts
 from builder.graph.tolerance import decided
 from builder.sparkml.attributes import UNRESOLVED
+from builder.sparkml.printing import java_double
 from builder.sparkml.reader import SavedStage
 from builder.types import Array, Scalar
 
+_EXACT_DIGITS = 15  # a decimal of so many comes back from a double as it was
 _BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 
 
@@ -30,9 +33,9 @@ def imputer(stage: SavedStage, i: int, x: Number) -> Number:
     Source: ImputerModel.transform (ml/feature/Imputer.scala, Spark 4.0.1)
     """
     kind = x.numeric().kind
-    if kind == "decimal":
+    if kind == "decimal" and (x.digits is None or x.digits[0] > _EXACT_DIGITS):
         raise Refused(
-            f"column {x.name!r} is decimal; the surrogate would be rounded to a scale that the tensor does not tell.",
+            f"column {x.name!r} is a decimal of more than {_EXACT_DIGITS} digits, or of an unknown number.",
             fix="cast the column to double before the Imputer, in fitting too.",
         )
     column = _column(stage, i)
@@ -49,7 +52,7 @@ def imputer(stage: SavedStage, i: int, x: Number) -> Number:
     value = x.var
     if kind == "long":  # to double and back
         value = clamped(op.cast(x.var, to=np.float64), -(2**63), 2**63 - 1)
-    filled = choose(missing, constant(_surrogate(surrogate, kind)), value)
+    filled = choose(missing, constant(_surrogate(surrogate, x)), value)
     slack = x.slack
     if slack is not None:
         slack = op.where(missing, constant(0.0), slack) if math.isnan(missing_value) else decided(slack)
@@ -72,13 +75,17 @@ def _equals(x: Number, value: float) -> Var:
     return op.isnan(wide) if math.isnan(value) else op.equal(wide, constant(value))
 
 
-def _surrogate(value: float, name: str) -> Array:
+def _surrogate(value: float, x: Number) -> Array:
     """The surrogate cast to the column's type."""
+    name = x.kind
     if name == "double":
         return np.array(value)
     if name == "float":
         with np.errstate(over="ignore"):
             return np.array(value, dtype=np.float32)
+    if name == "decimal":
+        assert x.digits is not None
+        return np.array(float(Decimal(java_double(value)).quantize(Decimal(1).scaleb(-x.digits[1]), ROUND_HALF_UP)))
     end = 1 << (_BITS[name] - 1)
     if not (math.isfinite(value) and -end <= math.trunc(value) < end):
         raise Refused(f"surrogate {value} is no {name}.", fix="fit it again; Spark's cast fails on it.")

@@ -131,9 +131,9 @@ def index_to_string(stage: SavedStage, x: Number) -> Text:
     """The label at an index: of the param `labels`, else of the column's ML attribute.
 
     Shapes: x [N, 1] -> [N, 1].
-    Order:  the index is truncated towards zero (-0.5 is 0), as `toInt` does; then refused where there is no such label.
-    NaN:    0, as `toInt` says. Null stays null.
-    Source: IndexToString.transform (ml/feature/StringIndexer.scala, Spark 4.0.1)
+    Order:  the index is truncated towards zero (-0.5 is 0); then refused where there is no such label.
+    NaN, null: refused from Spark 4.1 on (SPARK-51963: SQL's cast in place of `toInt`). Before, NaN is 0, null stays null.
+    Source: IndexToString.transform (ml/feature/StringIndexer.scala, Spark 4.0.1 and master)
     """
     labels = tuple(stage.params.texts("labels")) if "labels" in stage.params else ()
     if not labels:
@@ -145,13 +145,16 @@ def index_to_string(stage: SavedStage, x: Number) -> Text:
         )
     index = x.numeric().double()
     outside = op.or_(op.less_or_equal(index, constant(-1.0)), op.greater_or_equal(index, constant(float(len(labels)))))
+    strict = stage.since(4, 1)
+    if strict and (x.nullable or x.floating):
+        outside = op.or_(outside, x.is_missing())
     slack, both = None, ends(x)
     if both is not None:
         low, high = (op.cast(clamped(end, -1, len(labels)), to=np.float64) for end in both)
         slack = stepped(low, high)
     origin = x.origin()
     return (
-        text(text_at(labels, index), nullable=x.nullable, nulls=x.is_null() if x.nullable else None, slack=slack)
+        text(text_at(labels, index), nulls=x.is_null() if x.nullable and not strict else None, slack=slack)
         .because(Mask(outside, f"index in column {x.name!r} has no label"))
         .probing(origin.probe([0.0, float(len(labels))]) if origin else None)
     )

@@ -15,7 +15,7 @@ from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, stretched
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_vector
-from builder.types import Array
+from builder.types import Array, Word
 
 
 @converts("org.apache.spark.ml.feature.MinMaxScalerModel", word="bit")
@@ -34,6 +34,7 @@ def min_max_scaler(stage: SavedStage, x: Vector) -> Vector:
     with np.errstate(all="ignore"):
         spread = high - low
         scale = np.where(spread != 0, (top - bottom) / spread, 0.0)
+        back = bottom - low * scale
     flat = scale == 0  # Spark's test: also true when the spread overflows to infinity
     y = op.add(op.mul(op.sub(x.var, constant(low)), constant(scale)), constant(bottom))
     middle = op.where(op.isnan(x.var), x.var, constant((bottom + top) / 2))
@@ -41,7 +42,7 @@ def min_max_scaler(stage: SavedStage, x: Vector) -> Vector:
     return vector(
         y,
         len(low),
-        origins=scaled_origins(x, np.where(flat, 0.0, scale), bottom - low * scale, len(low)),
+        origins=scaled_origins(x, np.where(flat, 0.0, scale), back, len(low)),
         slack=stretched(x.slack, np.where(flat, 0.0, scale), op.add(op.abs(y), constant(abs(bottom)))),
         stored=compressed(y, len(low)),
     )
@@ -132,9 +133,14 @@ def _scaled(x: Vector, shift: Array | None, scale: Array | None) -> Vector:
     ).because(*x.refused_nulls())
 
 
+def _normalizer_word(stage: SavedStage) -> Word:
+    return "bit" if stage.params.number("p") in (1, 2, math.inf) else "elementary"
+
+
 @converts(
     "org.apache.spark.ml.feature.Normalizer",
     word="bit",
+    weakened=_normalizer_word,
     note="with p other than 1, 2 and inf: elementary, Java's pow and C's differ in the last bits",
 )
 def normalizer(stage: SavedStage, x: Vector) -> Vector:

@@ -145,7 +145,9 @@ def _refusals(row: Row, spark: Recorded, served: Servable, answers: Table) -> li
         wanted = "stop" if number in spark.raised else "drop" if number in spark.dropped else "fine"
         got = "stop" if code > 0 else "drop" if code < 0 else "fine"
         if wanted != got:
-            wrong.append(f"row {number} {_shown(row, number)}: Spark says {wanted} ({spark.raised.get(number, '')[:150]!r}), invalid is {code}")
+            wrong.append(
+                f"row {number} {_shown(row, number)}: Spark says {wanted} ({spark.raised.get(number, '')[:150]!r}), invalid is {code}"
+            )
         if code and abs(code) not in reasons:
             wrong.append(f"row {number}: invalid {code} is not in the table of reasons {sorted(reasons)}")
     refused = codes != 0
@@ -206,7 +208,9 @@ def _shadowed(row: Row, number: int, spark: Recorded) -> bool:
     nan = [
         name
         for name, column in row.rows.items()
-        if column.nullable and isinstance(column.values[number], float) and column.values[number] != column.values[number]
+        if column.nullable
+        and isinstance(column.values[number], float)
+        and column.values[number] != column.values[number]
     ]
     return bool(nan) and any(
         all(
@@ -226,7 +230,9 @@ def _same(a: Array, b: Array) -> Array:
 
 
 def _shown(row: Row, number: int) -> str:
-    return str({name: getattr(column.values[number], "values", column.values[number]) for name, column in row.rows.items()})
+    return str(
+        {name: getattr(column.values[number], "values", column.values[number]) for name, column in row.rows.items()}
+    )
 
 
 def versions(row: Row, cache: Path) -> list[str]:

@@ -49,7 +49,9 @@ def record(rows: Sequence[Row], threads: int = 3) -> dict[str, str]:
         return {}
     with _session() as session, ThreadPoolExecutor(threads) as pool:
         started = time.monotonic()
-        troubles = dict(zip([r.id for r in todo], pool.map(lambda row: _try(session, row, spark_version), todo), strict=True))
+        troubles = dict(
+            zip([r.id for r in todo], pool.map(lambda row: _try(session, row, spark_version), todo), strict=True)
+        )
         print(f"{len(todo)} rows by Spark {spark_version} in {time.monotonic() - started:.0f} s", file=sys.stderr)
     return {id: trouble for id, trouble in troubles.items() if trouble}
 

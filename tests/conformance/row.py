@@ -103,6 +103,11 @@ def _vector(value: Vector | Sequence[float] | None) -> Vector | None:
     return value if value is None or isinstance(value, Vector) else dense(*value)
 
 
+def width(slots: int) -> dict[str, Any]:
+    """What VectorAssembler or VectorSizeHint leaves in a schema: stages that learn no width of their own need it."""
+    return {"ml_attr": {"num_attrs": slots}}
+
+
 def rolled(values: Sequence[float], width: int) -> tuple[tuple[float, ...], ...]:
     """Each value once in each of `width` slots, beside others: `len(values)` rows."""
     n = len(values)

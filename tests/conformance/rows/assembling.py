@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.conformance.row import INF, MILD, NAN, UGLY, Row, column, doubles, rolled, spark, sparse, texts, vectors
+from tests.conformance.row import (
+    INF,
+    MILD,
+    NAN,
+    UGLY,
+    Row,
+    column,
+    doubles,
+    rolled,
+    spark,
+    sparse,
+    texts,
+    vectors,
+    width,
+)
 
 MIXED = {
     "d": doubles(*UGLY[:-1], None, NAN, 1.5, 2.5),
@@ -16,14 +30,13 @@ MIXED = {
     "t": column("boolean", *([True, False] * 9)),
     "c": column("decimal(10,2)", *([Decimal("1.10")] * 18)),
 }
-THREE = {"ml_attr": {"num_attrs": 3}}
 NAMED = {
     "ml_attr": {
         "attrs": {"numeric": [{"idx": 0, "name": "p"}, {"idx": 2, "name": "r"}], "binary": [{"idx": 1, "name": "q"}]},
         "num_attrs": 3,
     }
 }
-BESIDE = ((1 / 3, -0.0, 3.1), (NAN, 0.0, INF), None, (0.0, 0.0, 5e-324), (1.0, -2.7, -INF))
+BESIDE = ((1 / 3, -0.0, 3.1), (NAN, 0.0, INF), (NAN, NAN, 1.0), (0.0, 0.0, 5e-324), (1.0, -2.7, -INF))
 
 ROWS = [
     *(
@@ -43,13 +56,26 @@ ROWS = [
             (spark.VectorAssembler(inputCols=["x", "v", "w"], outputCol="o", handleInvalid=handle),),
             rows={
                 "x": doubles(0.1, 1.0, 2.0, None, -0.0),
-                "v": vectors(*BESIDE, metadata=THREE),
-                "w": vectors((1.0, 2.0, 0.3), sparse(3, {1: -2.7}), (1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), metadata=NAMED),
+                "v": vectors(*BESIDE, metadata=width(3)),
+                "w": vectors(
+                    (1.0, 2.0, 0.3),
+                    sparse(3, {1: -2.7}),
+                    (1.0, 0.0, 0.0),
+                    (1.0, 1.0, 1.0),
+                    (0.0, 0.0, 0.0),
+                    metadata=NAMED,
+                ),
             },
             outputs=("o",),
             smoke=handle == "keep",
         )
         for handle in ("error", "skip", "keep")
+    ),
+    Row(  # what stands for a null vector is NaN in every slot: as Spark fills it
+        "assembling/null-vector-keep",
+        (spark.VectorAssembler(inputCols=["v", "x"], outputCol="o", handleInvalid="keep"),),
+        rows={"v": vectors((1 / 3, 0.0), None, (NAN, NAN), metadata=width(2)), "x": doubles(1.0, 2.0, None)},
+        outputs=("o",),
     ),
     Row(
         "assembling/one-column",
@@ -78,7 +104,7 @@ ROWS = [
     Row(
         "assembling/slice-indices",
         (spark.VectorSlicer(inputCol="v", outputCol="o", indices=[2, 0, 4]),),
-        rows={"v": vectors(*rolled(UGLY, 5))},
+        rows={"v": vectors(*rolled(UGLY, 5), metadata=width(5))},
         outputs=("o",),
         smoke=True,
         older=True,
@@ -86,7 +112,7 @@ ROWS = [
     Row(
         "assembling/slice-sparse",
         (spark.VectorSlicer(inputCol="v", outputCol="o", indices=[3, 1]),),
-        rows={"v": vectors(sparse(4, {1: -2.7}), sparse(4, {0: 1.0, 3: NAN}), (0.1, 0.2, 0.3, 0.4))},
+        rows={"v": vectors(sparse(4, {1: -2.7}), sparse(4, {0: 1.0, 3: NAN}), (0.1, 0.2, 0.3, 0.4), metadata=width(4))},
         outputs=("o",),
     ),
     Row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tests.conformance.row import INF, NAN, UGLY, Row, column, doubles, rolled, spark, vectors
+from tests.conformance.row import INF, NAN, UGLY, Row, column, doubles, rolled, spark, vectors, width
 
 SPLITS = (-2.7, 0.0, 1 / 3, 3.1, 16777217.0)
 
@@ -59,7 +59,11 @@ ROWS = [
     ),
     Row(
         "bucketing/integers",
-        (spark.Bucketizer(inputCol="x", outputCol="o", splits=[-INF, -2.5, 0.0, 2147483647.0, INF], handleInvalid="keep"),),
+        (
+            spark.Bucketizer(
+                inputCol="x", outputCol="o", splits=[-INF, -2.5, 0.0, 2147483647.0, INF], handleInvalid="keep"
+            ),
+        ),
         rows={"x": column("int", -3, -2, 0, -1, 2147483646, 2147483647, nullable=False)},
         outputs=("o",),
     ),
@@ -92,8 +96,8 @@ ROWS = [
     Row(
         "bucketing/quantiles",
         (spark.QuantileDiscretizer(inputCol="x", outputCol="o", numBuckets=3, handleInvalid="keep"),),
-        train={"x": doubles(0.1, 1 / 3, 3.1, -2.7, 5.5, 9.1, 2.2, 1.7)},
-        rows={"x": doubles(0.1, 1 / 3, 3.1, -2.7, *UGLY)},
+        train={"x": doubles(0.1, 1 / 3, 3.1, -2.7, 5.5, 9.1, 2.2, 1.7, nullable=False)},
+        rows={"x": doubles(0.1, 1 / 3, 3.1, -2.7, *UGLY, nullable=False)},
         outputs=("o",),
     ),
     Row(
@@ -128,7 +132,7 @@ ROWS = [
         Row(
             f"bucketing/binary-vector-{threshold}",
             (spark.Binarizer(inputCol="v", outputCol="o", threshold=threshold),),
-            rows={"v": vectors(*rolled((*around(threshold), *UGLY), 3))},
+            rows={"v": vectors(*rolled((*around(threshold), *UGLY), 3), metadata=width(3))},
             outputs=("o",),
             smoke=True,
         )
@@ -145,7 +149,7 @@ ROWS = [
         (spark.Binarizer(inputCols=["x", "v"], outputCols=["xo", "vo"], thresholds=[0.1, -1.5]),),
         rows={
             "x": doubles(*around(0.1), NAN, nullable=False),
-            "v": vectors((0.0, -1.5), (NAN, -1.6), (-1.4, INF), (-INF, 5e-324)),
+            "v": vectors((0.0, -1.5), (NAN, -1.6), (-1.4, INF), (-INF, 5e-324), metadata=width(2)),
         },
         outputs=("xo", "vo"),
         smoke=True,

@@ -9,7 +9,14 @@ BLOBS = tuple(
     for cx, cy in ((0.0, 0.0), (5.1, -2.7), (-3.3, 7.7))
     for i in range(12)
 )
-ASKED = (*rolled(MILD, 3), *BLOBS, (0.0, 0.0, 0.0), sparse(3, {1: 3.1}), (2.5, -1.4, 0.0), (1e8 + 0.1, 1e8 - 0.3, 1 / 3))
+ASKED = (
+    *rolled(MILD, 3),
+    *BLOBS,
+    (0.0, 0.0, 0.0),
+    sparse(3, {1: 3.1}),
+    (2.5, -1.4, 0.0),
+    (1e8 + 0.1, 1e8 - 0.3, 1 / 3),
+)
 NONZERO = tuple(row for row in ASKED if not isinstance(row, tuple) or any(row))  # the zero vector has no cosine
 LINE = ((-1.0, 1.0), (1.0, 1.0))
 

@@ -38,11 +38,7 @@ ROWS = [
     *(
         Row(
             f"encoding/many-{'drop' if drop else 'all'}-{handle}",
-            (
-                spark.OneHotEncoder(
-                    inputCols=["x", "n"], outputCols=["xo", "no"], dropLast=drop, handleInvalid=handle
-                ),
-            ),
+            (spark.OneHotEncoder(inputCols=["x", "n"], outputCols=["xo", "no"], dropLast=drop, handleInvalid=handle),),
             train={"x": doubles(0.0, 1.0, 2.0), "n": column("int", 4, 0, 1)},
             rows={
                 "x": doubles(0.0, 1.0, 2.0, 3.0, -1.0, 2.0),

@@ -9,7 +9,9 @@ from tests.conformance.row import INF, NAN, UGLY, Column, Row, column, doubles, 
 TRAINED = (1 / 3, -2.7, 3.1, 0.1, NAN, 0.1, None, 16777217.0)
 
 
-def _imputed(name: str, trained: Column, asked: Column, smoke: bool = False, older: bool = False, **params: object) -> Row:
+def _imputed(
+    name: str, trained: Column, asked: Column, smoke: bool = False, older: bool = False, **params: object
+) -> Row:
     return Row(
         f"imputing/{name}",
         (spark.Imputer(inputCol="x", outputCol="o", **params),),
@@ -43,8 +45,12 @@ ROWS = [
     _imputed("bytes", column("tinyint", 1, 2, None), column("tinyint", None, 7)),
     _imputed("floats", column("float", 0.1, 1.7, None, 3.3), column("float", None, 0.1, NAN, INF, -0.0, 3.4e38)),
     _imputed("floats-missing-value", column("float", 0.1, 1.7, 3.3), column("float", None, 0.1, 1.7), missingValue=0.1),
-    _imputed("decimals", column("decimal(10,2)", Decimal("1.50"), Decimal("0.25"), None),
-             column("decimal(10,2)", None, Decimal("1.50"), Decimal("0.00"))),
+    Row(  # the tensor is FP64: the scale that Spark rounds the surrogate to does not travel
+        "imputing/decimals",
+        (spark.Imputer(inputCol="x", outputCol="o"),),
+        rows={"x": column("decimal(10,2)", Decimal("1.50"), Decimal("0.25"), None)},
+        refused="decimal",
+    ),
     *(
         Row(
             f"imputing/many-{strategy}",

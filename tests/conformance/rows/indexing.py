@@ -14,8 +14,8 @@ from tests.conformance.row import (
     dense,
     doubles,
     rolled,
-    sparse,
     spark,
+    sparse,
     texts,
     vectors,
 )
@@ -135,7 +135,9 @@ BACK = [
     Row(
         "indexing/back-by-labels",
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["", "ß", "日本", "b"]),),
-        rows={"x": doubles(0.0, -0.0, 1.0, 1.9999999999999998, 2.0, 3.999, -0.9999, -1.0, 4.0, 1e308, -INF, INF, 5e-324)},
+        rows={
+            "x": doubles(0.0, -0.0, 1.0, 1.9999999999999998, 2.0, 3.999, -0.9999, -1.0, 4.0, 1e308, -INF, INF, 5e-324)
+        },
         outputs=("s",),
         smoke=True,
         older=True,
@@ -145,12 +147,14 @@ BACK = [
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(NAN, 1.0, 1 / 3, nullable=False)},
         outputs=("s",),
+        older=True,
     ),
     Row(
         "indexing/back-null",
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(None, 1.0, 0.0)},
         outputs=("s",),
+        older=True,
     ),
     Row(
         "indexing/back-integers",
@@ -195,7 +199,13 @@ BACK = [
 ]
 
 # -- VectorIndexer: slot 0 categorical with a zero, 1 categorical without, 2 continuous, 3 binary
-GRID = ((0.0, 5.5, 0.1, 1.0), (-2.7, 3.1, 1 / 3, 2.0), (1 / 3, 5.5, -7.0, 1.0), (0.0, -1.5, 9.9, 2.0), (-2.7, 5.5, 4.4, 1.0))
+GRID = (
+    (0.0, 5.5, 0.1, 1.0),
+    (-2.7, 3.1, 1 / 3, 2.0),
+    (1 / 3, 5.5, -7.0, 1.0),
+    (0.0, -1.5, 9.9, 2.0),
+    (-2.7, 5.5, 4.4, 1.0),
+)
 PROBED = (
     (0.0, 5.5, 0.1, 1.0), (-0.0, 3.1, NAN, 2.0), (1 / 3, -1.5, INF, 1.0), (-2.7, 5.5, 1e308, 2.0), (1.0, 5.5, 0.0, 1.0),
     (0.0, 0.0, 0.0, 1.0), (0.0, 5.5, 5e-324, 3.0), (NAN, 5.5, 0.1, 1.0), (0.0, NAN, 0.1, NAN), (0.0, 3.1000000000000005, 1.0, 1.0),

@@ -67,8 +67,12 @@ LOGISTIC = [
     _logistic("all-zero", BINARY, regParam=10.0, elasticNetParam=1.0),
     _logistic("one-class", (1.0,) * N),
     _logistic("no-class", (0.0,) * N),
-    _logistic("bounded", BINARY, lowerBoundsOnCoefficients=spark.Matrices.dense(1, 4, [-0.1, 0.0, -5.0, 0.0]),
-              upperBoundsOnIntercepts=spark.Vectors.dense([0.1])),
+    _logistic(
+        "bounded",
+        BINARY,
+        lowerBoundsOnCoefficients=spark.Matrices.dense(1, 4, [-0.1, 0.0, -5.0, 0.0]),
+        upperBoundsOnIntercepts=spark.Vectors.dense([0.1]),
+    ),
     _logistic("multinomial", TERNARY, smoke=True, older=True),
     _logistic("five", FIVE),
     _logistic("multinomial-thresholds", TERNARY, thresholds=[0.5, 0.2, 0.3], smoke=True),
@@ -149,7 +153,10 @@ REGRESSION = [
     _regressed("regression-sparse", spark.LinearRegression(regParam=0.5, elasticNetParam=1.0), smoke=True),
     _regressed("regression-ridge", spark.LinearRegression(regParam=0.3, standardization=False)),
     _regressed("regression-huber", spark.LinearRegression(loss="huber", epsilon=1.35, maxIter=10), smoke=True),
-    _regressed("regression-huber-no-intercept", spark.LinearRegression(loss="huber", epsilon=1.7, fitIntercept=False, maxIter=10)),
+    _regressed(
+        "regression-huber-no-intercept",
+        spark.LinearRegression(loss="huber", epsilon=1.7, fitIntercept=False, maxIter=10),
+    ),
     Row(
         "linear/regression-assembled",
         (
@@ -169,7 +176,9 @@ REGRESSION = [
         "linear/regression-then-bucketed",
         (
             spark.LinearRegression(),
-            spark.Bucketizer(inputCol="prediction", outputCol="b", splits=[float("-inf"), -2.7, 0.1, 3.1, float("inf")]),
+            spark.Bucketizer(
+                inputCol="prediction", outputCol="b", splits=[float("-inf"), -2.7, 0.1, 3.1, float("inf")]
+            ),
         ),
         train={"features": vectors(*X), "label": doubles(*REAL)},
         rows={"features": vectors(*X)},

@@ -48,6 +48,19 @@ ROWS = [
         rows={"v": V, "x": doubles(1.0, 2.0, 3.0)},
         refused="width|size|length",
     ),
+    *(
+        Row(
+            f"refusals/unknown-width-{stage.name}",
+            (stage,),
+            rows={"v": V},
+            refused=r"width of vector column 'v' is not known",
+        )
+        for stage in (
+            spark.Normalizer(inputCol="v", outputCol="o"),
+            spark.Binarizer(inputCol="v", outputCol="o"),
+            spark.VectorSlicer(inputCol="v", outputCol="o", indices=[1]),
+        )
+    ),
     Row(
         "refusals/indexing-an-array",
         (spark.StringIndexer(inputCol="s", outputCol="i"), spark.NGram(inputCol="words", outputCol="o")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from tests.conformance.row import (
@@ -23,16 +24,20 @@ from tests.conformance.row import (
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
 N = 60
-X = tuple(((i * 37 % 23) / 7 - 1.3, (i * 11 % 17) / 3 - 2.7, float(i * 5 % 6), (i * 29 % 31) * 1e7 + 1 / 3) for i in range(N))
+X = tuple(
+    ((i * 37 % 23) / 7 - 1.3, (i * 11 % 17) / 3 - 2.7, float(i * 5 % 6), (i * 29 % 31) * 1e7 + 1 / 3) for i in range(N)
+)
 BINARY = tuple(float((x[0] > 0.4) ^ (x[2] in (1.0, 4.0)) ^ (i % 11 == 0)) for i, x in enumerate(X))
-TERNARY = tuple(float((int(x[0] > 0.4) + int(x[2] in (1.0, 4.0)) + int(x[1] > 1.1) + (i % 13 == 0)) % 3) for i, x in enumerate(X))
+TERNARY = tuple(
+    float((int(x[0] > 0.4) + int(x[2] in (1.0, 4.0)) + int(x[1] > 1.1) + (i % 13 == 0)) % 3) for i, x in enumerate(X)
+)
 REAL = tuple(3.1 * x[0] - (2.7 if x[2] in (1.0, 4.0) else -1 / 3) + (i % 7) / 9 for i, x in enumerate(X))
 
 
 def _midpoints(slot: int) -> tuple[float, ...]:
     """Every threshold that Spark can choose between two neighbouring values (it halves their sum), and its neighbours."""
     seen = sorted({x[slot] for x in X})
-    halves = [(a + b) / 2 for a, b in zip(seen, seen[1:], strict=False)]
+    halves = [(a + b) / 2 for a, b in itertools.pairwise(seen)]
     return tuple(v for h in halves for v in (math.nextafter(h, -INF), h, math.nextafter(h, INF)))
 
 
@@ -42,7 +47,9 @@ ASKED = (*X[:12], *THRESHOLDS, *rolled(UGLY, 4), (0.5, 0.5, -1.0, 1e8), (NAN, NA
          (0.1, 0.1, 0.5, 2e8), (2.0, 2.0, 1e9, -1e9), sparse(4, {0: 0.7}), sparse(4, {}))  # fmt: skip
 
 
-def _tree(name: str, stage: Stage, labels: tuple[float, ...], outputs: tuple[str, ...], word: str = "bit", **marks: bool) -> Row:
+def _tree(
+    name: str, stage: Stage, labels: tuple[float, ...], outputs: tuple[str, ...], word: str = "bit", **marks: bool
+) -> Row:
     return Row(
         f"trees/{name}",
         (stage,),
@@ -102,17 +109,48 @@ def _categories(*ones: int) -> tuple[float, ...]:
     return tuple(float(int(x) in ones) if i % 17 else 0.5 * (int(x) in ones) for i, x in enumerate(FIVE))
 
 
-CODED = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, -0.0, NAN, -1.0, 0.5, 1.5, 3.9999999999999996, 4.000000000000001, 6.0, 1e9, INF, -INF, 5e-324)
+CODED = (
+    0.0,
+    1.0,
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    -0.0,
+    NAN,
+    -1.0,
+    0.5,
+    1.5,
+    3.9999999999999996,
+    4.000000000000001,
+    6.0,
+    1e9,
+    INF,
+    -INF,
+    5e-324,
+)
 MAJORITY = {"left-majority": (3,), "right-majority": (0, 2, 3, 4), "left-2-of-5": (0, 1, 4), "left-3-of-5": (1, 4)}
 CATEGORICAL = {"ml_attr": {"attrs": {"nominal": [{"idx": 0, "num_vals": 5}], "numeric": [{"idx": 1}]}, "num_attrs": 2}}
 FOUR = {"ml_attr": {"attrs": {"nominal": [{"idx": 0, "num_vals": 4}], "numeric": [{"idx": 1}]}, "num_attrs": 2}}
 
 
-def _coded(name: str, stage: Stage, labels: tuple[float, ...], outputs: tuple[str, ...], meta=CATEGORICAL, word: str = "bit", values=FIVE, **marks: bool) -> Row:
+def _coded(
+    name: str,
+    stage: Stage,
+    labels: tuple[float, ...],
+    outputs: tuple[str, ...],
+    meta=CATEGORICAL,
+    word: str = "bit",
+    values=FIVE,
+    **marks: bool,
+) -> Row:
     return Row(
         f"trees/{name}",
         (stage,),
-        train={"features": vectors(*((v, (i * 7 % 11) / 3) for i, v in enumerate(values)), metadata=meta), "label": doubles(*labels)},
+        train={
+            "features": vectors(*((v, (i * 7 % 11) / 3) for i, v in enumerate(values)), metadata=meta),
+            "label": doubles(*labels),
+        },
         rows={"features": vectors(*((v, 0.1) for v in CODED), *((v, 3.1) for v in CODED), metadata=meta)},
         outputs=outputs,
         word=word,

@@ -1,0 +1,50 @@
+"""No row can stop the process or change its neighbour's answer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builder.tables import encode
+from tests.conformance.answering import arrow, compiled, recorded
+from tests.conformance.conftest import ALL, SPARK, chosen
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDEST = ROOT / ".venv-ort121" / "bin" / "python"  # the oldest onnxruntime of the release table; `make conformance`
+OWN_ROWS = 24
+
+
+@pytest.fixture(scope="module")
+def models(recorded_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder a model of the table, with its own rows."""
+    folder = tmp_path_factory.mktemp("models")
+    for row in chosen():
+        if row.refused or row.notyet:
+            continue
+        servable = compiled(row, recorded(row, SPARK))
+        table = encode(arrow(row.rows), servable.inputs).take(slice(OWN_ROWS))
+        own = folder / row.id.replace("/", ".")
+        own.mkdir()
+        (own / "model.onnx").write_bytes(servable.model)
+        np.savez(own / "inputs.npz", *(a.astype(str) if a.dtype == object else a for a in table.values()))
+    return folder
+
+
+@pytest.mark.parametrize("python", [Path(sys.executable), *([OLDEST] if ALL else [])], ids=lambda path: path.parts[-3])
+def test_a_row_keeps_its_bits_among_hostile_neighbours(models: Path, python: Path) -> None:
+    assert python.exists(), f"{python} is missing; make conformance sets it up (onnxruntime==1.21.*, numpy<2)"
+
+    asked = subprocess.run(
+        [python, ROOT / "tests" / "conformance" / "neighbours.py", models], capture_output=True, text=True, timeout=1200
+    )
+
+    lines = [json.loads(line) for line in asked.stdout.splitlines()]
+    wrong = {line["asked"]: line["wrong"] for line in lines if line.get("wrong")}
+    assert not wrong, wrong
+    assert asked.returncode == 0, f"stopped at {lines[-1:]} with {asked.returncode}: {asked.stderr[-2000:]}"
+    assert sum("asked" in line for line in lines) == len(list(models.iterdir()))

@@ -1,0 +1,116 @@
+"""The command, as far as it goes without Spark and without a server."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.unit.cli import ROWS, Saved, save_model, tritonbuild
+
+
+@pytest.fixture
+def saved(tmp_path) -> Saved:
+    return save_model(tmp_path)
+
+
+def test_publish_proves_and_writes_model_config_manifest_and_evidence(saved):
+    saved.add_evidence()
+
+    result = saved.publish("--name", "scaler")
+
+    assert result.exit_code == 0, result.stderr
+    version = saved.repository / "scaler" / "1"
+    assert {path.name for path in version.iterdir()} == {"model.onnx", "manifest.json", "evidence.parquet"}
+    onnx.checker.check_model(onnx.load(version / "model.onnx"))
+    proof = json.loads((version / "manifest.json").read_text("utf-8"))["proof"]
+    assert (proof["rows"], proof["derived_rows"], proof["parity"]["passed"]) == (4, 3, True)
+
+
+def test_users_rows_stay_out_of_the_repository_unless_asked_for(saved):
+    from builder.evidence import load
+
+    saved.add_evidence()
+    saved.publish("--name", "without")
+    saved.publish("--name", "with", "--evidence-in-repository")
+
+    assert load(saved.repository / "without" / "1" / "evidence.parquet").rows == 3
+    assert load(saved.repository / "with" / "1" / "evidence.parquet").rows == 4
+
+
+def test_an_unproven_model_says_so_in_manifest_and_config(saved):
+    result = saved.publish("--unproven", "--json")
+
+    document = json.loads(result.stdout)
+    config = (saved.repository / "model" / "config.pbtxt").read_text("utf-8")
+    assert document["manifest"]["proof"] == "unproven"
+    assert 'key: "tritonbuild.unproven"\n  value {\n    string_value: "true"' in config
+
+
+def test_publishing_the_same_model_again_changes_nothing(saved):
+    saved.add_evidence()
+    saved.publish()
+    before = {path: path.stat().st_mtime_ns for path in saved.repository.rglob("*")}
+
+    again = json.loads(saved.publish("--json").stdout)
+
+    assert again["changed"] is False
+    assert {path: path.stat().st_mtime_ns for path in saved.repository.rglob("*")} == before
+
+
+def test_the_version_given_is_the_version_written(saved):
+    saved.publish("--unproven", "--version", "7")
+
+    assert (saved.repository / "model" / "7" / "model.onnx").is_file()
+
+
+def test_the_settings_given_stand_in_the_config(saved):
+    saved.publish("--unproven", "--max-batch-size", "77", "--instances", "3", "--threads", "2")
+
+    config = (saved.repository / "model" / "config.pbtxt").read_text("utf-8")
+    assert "max_batch_size: 77" in config
+    assert "count: 3" in config
+    assert 'key: "intra_op_thread_count"\n  value {\n    string_value: "2"' in config
+
+
+def test_check_judges_every_stage_and_lists_the_tensors(saved):
+    document = json.loads(tritonbuild("check", saved.path, "--schema", saved.schema, "--json").stdout)
+
+    assert [(stage["uid"], stage["verdict"], stage["word"]) for stage in document["stages"]] == [
+        ("scaler", "kept", "bit")
+    ]
+    assert [(tensor["name"], tensor["triton"], tensor["width"]) for tensor in document["inputs"]] == [("v", "FP64", 3)]
+    assert [tensor["name"] for tensor in document["outputs"]] == ["scaled", "invalid"]
+    assert document["evidence"] is False
+    assert saved.untouched
+
+
+def test_json_is_the_only_thing_on_stdout_and_talk_goes_to_stderr(saved):
+    result = saved.publish("--unproven", "--json")
+
+    assert json.loads(result.stdout)["name"] == "model"
+    assert "compiling 1 stages" in result.stderr
+
+
+def test_an_error_with_json_is_one_document_too(saved):
+    result = saved.publish("--json")
+
+    error = json.loads(result.stdout)["error"]
+    assert error["exit_code"] == result.exit_code == 2
+    assert "record" in error["fix"]
+
+
+def test_stages_lists_a_rule_with_its_word():
+    document = json.loads(tritonbuild("stages", "--json").stdout)
+
+    words = {stage["class"]: stage["word"] for stage in document["stages"]}
+    assert words["org.apache.spark.ml.feature.MinMaxScalerModel"] == "bit"
+
+
+def test_the_rows_of_the_fixture_hold_what_is_hard():
+    values = ROWS["v"]
+
+    assert np.isnan(values).any()
+    assert np.signbit(values[values == 0]).any()
