@@ -46,26 +46,29 @@ def k_means(stage: SavedStage, x: Vector) -> Number:
     Order:  Σ(x - c)² from the first slot on, as Spark 4 does for dense vectors. For sparse ones, and before 4.0, it takes
             |x|² + |c|² - 2 x·c, and by bounds from the triangle it leaves out centres that cannot win: the same
             label, but for centres whose distances are equal within rounding.
-    NaN:    0. With `cosine` a vector of length 0 or NaN is refused.
+    NaN:    refused, for Spark requires a length; with `cosine` one above 0. Where it overflows, the first centre.
     Source: KMeansModel.predict (mllib/clustering/KMeansModel.scala), DistanceMeasure.findClosest (Spark 4.0.1)
     """
     centers = _centers(stage)
     x = x.sized(centers.shape[1])
     measure = stage.params.text("distanceMeasure")
-    masks: tuple[Mask, ...] = ()
+    length = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
     if measure == "euclidean":
         distances, slack = _euclidean(x, centers)
+        mask = Mask(op.isnan(length), f"vector {x.name!r} holds NaN")
     elif measure == "cosine":
-        distances, slack, masks = _cosine(x, centers)
+        distances, slack = _cosine(x, length, centers)
+        mask = Mask(op.not_(op.greater(length, constant(0.0))), f"vector {x.name!r} is of length 0 or holds NaN")
     else:
         raise Refused(f"distanceMeasure is {measure!r}.", fix="Spark knows 'euclidean' and 'cosine'.")
+    slack = op.where(op.isinf(length), constant(0.0), slack)  # all are as far: the first
     near = op.neg(distances)
     index = argmax(near)
     return number(
         whole(index),
         type=Scalar("integer"),
         attribute=Attribute("nominal", num_values=len(centers)),
-        masks=masks,
+        masks=(mask,),
         slack=outdone(near, slack, index, len(centers)),
     )
 
@@ -95,8 +98,8 @@ def _euclidean(x: Vector, centers: Array) -> tuple[Var, Var]:
     return sequential_sum(op.mul(apart, apart)), slack
 
 
-def _cosine(x: Vector, centers: Array) -> tuple[Var, Var, tuple[Mask, ...]]:
-    """Distances [N, K], their tolerance, and the rows that have no direction."""
+def _cosine(x: Vector, length: Var, centers: Array) -> tuple[Var, Var]:
+    """Distances [N, K] and their tolerance. Raises Refused where Spark's bounds between centres are no numbers."""
     norms = np.sqrt(np.array([_in_order(center * center) for center in centers]))
     if not (norms > 0).all():
         raise Refused("a centre has length 0.", fix="Spark itself refuses every row: fit the model again.")
@@ -106,7 +109,6 @@ def _cosine(x: Vector, centers: Array) -> tuple[Var, Var, tuple[Mask, ...]]:
             "two centres are exactly opposite; the bounds by which Spark leaves out centres are then no numbers.",
             fix="fit with another k or seed.",
         )
-    length = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
     cosines = op.div(op.div(dot(x.var, centers.T), constant(norms)), length)
     distances = op.sub(constant(1.0), cosines)
     terms = centers.shape[1]
@@ -114,8 +116,7 @@ def _cosine(x: Vector, centers: Array) -> tuple[Var, Var, tuple[Mask, ...]]:
     slack = dot_bound(op.add(constant(2.0), sizes), terms)
     if x.slack is not None:
         slack = op.add(slack, op.div(op.mul(constant(4.0), ordered_sum(x.slack)), length))
-    masks = (Mask(op.not_(op.greater(length, constant(0.0))), "cosine distance of a vector of length 0 or NaN"),)
-    return distances, slack, masks
+    return distances, slack
 
 
 def _in_order(terms: Array) -> float:
