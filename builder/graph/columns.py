@@ -86,9 +86,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Number(Column):
-    """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known."""
+    """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known.
+
+    `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that.
+    """
 
     attribute: Attribute = UNRESOLVED
+    below: int | None = None
     digits: tuple[int, int] | None = None
 
     def double(self) -> Var:

@@ -201,10 +201,13 @@ def number_number(x: Var, numbers: Mapping[float, float]) -> Var:
 
 
 def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
-    """x [N, 1] int64 → [N, 1] float64: the whole number beside the equal key, else -1."""
+    """x [N, 1] of any integer type → [N, 1] float64: the whole number beside the equal key, else -1."""
     pairs = dict(numbers) or {0: -1.0}
     found = ml.label_encoder(
-        x, keys_int64s=[*pairs], values_int64s=[int(value) for value in pairs.values()], default_int64=-1
+        op.cast(x, to=np.int64),
+        keys_int64s=[*pairs],
+        values_int64s=[int(value) for value in pairs.values()],
+        default_int64=-1,
     )
     return op.cast(found, to=np.float64)
 

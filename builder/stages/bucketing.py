@@ -54,6 +54,7 @@ def bucketizer(stage: SavedStage, i: int, x: Number) -> Number:
         number(
             bucket,
             nullable=nullable,
+            below=len(names) + (handle == "keep"),
             attribute=Attribute("nominal", values=names),
             slack=None if both is None else stepped(*(_bucket(end, splits) for end in both)),
         )
@@ -86,7 +87,9 @@ def binarizer(stage: SavedStage, i: int, x: Column) -> Column:
     Source: Binarizer.transform (ml/feature/Binarizer.scala, Spark 4.0.1)
     """
     several = "inputCols" in stage.params and "thresholds" in stage.params
-    threshold = float(stage.params.numbers("thresholds")[i]) if several else stage.params.number("threshold")
+    threshold = stage.params.number("threshold")
+    if several:  # then `threshold` is the default that nobody set: Spark refuses both
+        threshold = float(stage.params.numbers("thresholds")[i])
     origins = x.origins
     probes = [origin.probe([threshold]) for origin in origins if origin is not None]
     both = ends(x)

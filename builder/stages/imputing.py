@@ -11,14 +11,14 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.columns import Number
+from builder.graph.columns import DOUBLE, Number
 from builder.graph.idioms import choose, clamped, constant
 from builder.graph.rules import converts
 from builder.graph.tolerance import decided
 from builder.sparkml.attributes import UNRESOLVED
 from builder.sparkml.printing import java_double
 from builder.sparkml.reader import SavedStage
-from builder.types import Array, Scalar
+from builder.types import Array
 
 _EXACT_DIGITS = 15  # a decimal of so many comes back from a double as it was
 _BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
@@ -46,9 +46,7 @@ def imputer(stage: SavedStage, i: int, x: Number) -> Number:
             fix="fit it again on the columns that it shall read.",
         )
     surrogate, missing_value = float(row[column]), stage.params.number("missingValue")
-    missing = _equals(x, missing_value)
-    if x.nullable:
-        missing = op.or_(missing, x.is_null())
+    missing = _missing(x, missing_value)
     value = x.var
     if kind == "long":  # to double and back
         value = clamped(op.cast(x.var, to=np.float64), -(2**63), 2**63 - 1)
@@ -59,9 +57,9 @@ def imputer(stage: SavedStage, i: int, x: Number) -> Number:
     origin = x.origin()
     probe = None if origin is None or math.isnan(missing_value) else origin.probe([missing_value])
     nullable = x.nullable and math.isnan(surrogate)
-    return replace(x, var=filled, nullable=nullable, attribute=UNRESOLVED, slack=slack, masks=(), probes=()).probing(
-        probe
-    )
+    return replace(
+        x, var=filled, nullable=nullable, attribute=UNRESOLVED, below=None, slack=slack, masks=(), probes=()
+    ).probing(probe)
 
 
 def _column(stage: SavedStage, i: int) -> str:
@@ -70,9 +68,15 @@ def _column(stage: SavedStage, i: int) -> str:
     return stage.params.text("inputCol")
 
 
-def _equals(x: Number, value: float) -> Var:
-    wide = op.cast(x.var, to=np.float64) if x.type != Scalar("double") else x.var
-    return op.isnan(wide) if math.isnan(value) else op.equal(wide, constant(value))
+def _missing(x: Number, value: float) -> Var:
+    """bool [N, 1]: null, or equal to the value; NaN equals NaN."""
+    if x.floating and math.isnan(value):
+        return op.isnan(x.var)
+    if math.isnan(value):
+        return x.is_null()
+    wide = x.var if x.type == DOUBLE else op.cast(x.var, to=np.float64)
+    equal = op.equal(wide, constant(value))
+    return op.or_(equal, x.is_null()) if x.nullable else equal
 
 
 def _surrogate(value: float, x: Number) -> Array:

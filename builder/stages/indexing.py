@@ -30,10 +30,10 @@ from builder.graph.tolerance import decided, ends, stepped
 from builder.sparkml.attributes import NUMERIC, Attribute
 from builder.sparkml.printing import java_double, number_printed_as
 from builder.sparkml.reader import SavedStage
-from builder.types import Probe, Scalar
+from builder.types import Probe, Scalar, dtype_of
 
-_WHOLE = {"byte": 8, "short": 16, "integer": 32, "long": 64}
-_INT_END = 2**31 - 1
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)  # as Spark prints integers
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(E-?[0-9]+)?", re.ASCII)
 
 
 @converts("org.apache.spark.ml.feature.StringIndexerModel", word="bit", ignores=("stringOrderType",))
@@ -46,78 +46,69 @@ def string_indexer(stage: SavedStage, i: int, x: Column) -> Number:
     Source: StringIndexerModel.transform, getIndexer, filterInvalidData (ml/feature/StringIndexer.scala, Spark 4.0.1)
     """
     labels: list[str] = stage.row()["labelsArray"][i]
+    handle = stage.params.text("handleInvalid")
     places = {label: float(place) for place, label in enumerate(labels)}
-    found, exact = _places(x, places)
+    found, exact = _places(x, places, nan=not x.nullable and handle != "skip")
     lost = op.less(found, constant(0.0))
     masks: tuple[Mask, ...] = ()
     values = tuple(labels)
-    if x.nullable:
-        assert isinstance(x, Number | Text)
-        lost = op.or_(lost, x.is_null())
-    match stage.params.text("handleInvalid"):
-        case "keep":
-            found = op.where(lost, constant(float(len(labels))), found)
-            values = (*values, "__unknown")
-        case "skip":
-            if isinstance(x, Number) and x.floating:
-                lost = op.or_(lost, x.is_missing())
-            masks = (Mask(lost, f"column {x.name!r} holds null or a label not seen in fitting", drops=True),)
-        case _:
-            masks = (Mask(lost, f"column {x.name!r} holds null or a label not seen in fitting"),)
+    if handle == "keep":
+        found = op.where(lost, constant(float(len(labels))), found)
+        values = (*values, "__unknown")
+    else:
+        reason = f"column {x.name!r} holds null or a label not seen in fitting"
+        masks = (Mask(lost, reason, drops=handle == "skip"),)
     origin = x.origin()
     known = Probe(origin.input, exact=exact) if origin is not None and origin.unchanged else None
-    return (
-        number(found, attribute=Attribute("nominal", values=values), slack=decided(x.slack))
-        .because(*masks)
-        .probing(known)
-    )
+    attribute = Attribute("nominal", values=values)
+    return number(found, attribute=attribute, below=len(values), slack=decided(x.slack)).because(*masks).probing(known)
 
 
-def _places(x: Column, places: Mapping[str, float]) -> tuple[Var, tuple[object, ...]]:
-    """Each row's place, -1 where it has none; and the values of x that have one."""
+def _places(x: Column, places: Mapping[str, float], nan: bool) -> tuple[Var, tuple[object, ...]]:
+    """Each row's place, -1 where it has none, as null has none; and the values of x that have one.
+
+    `nan`: whether NaN may have a place.
+    """
     match x:
         case Text():
-            return text_number(x.var, places), tuple(places)
+            known = {label: place for label, place in places.items() if not (x.nullable and label == x.null_text)}
+            return text_number(x.var, known), tuple(known)
         case Number(type=Scalar("double" | "float")):
-            return _floating_places(x, places)
+            return _floating_places(x, places, nan)
         case Number(type=Scalar("decimal")):
             return _decimal_places(x, places)
-        case Number(type=Scalar(("byte" | "short" | "integer" | "long") as name)):
-            end = 1 << (_WHOLE[name] - 1)
-            whole = {
-                int(label): place
-                for label, place in places.items()
-                if re.fullmatch(r"0|-?[1-9][0-9]*", label, re.ASCII)
-            }
-            whole = {value: place for value, place in whole.items() if -end <= value < end}
-            return long_number(op.cast(x.var, to=np.int64), whole), tuple(whole)
+        case Number(type=Scalar("byte" | "short" | "integer" | "long")):
+            whole = {int(label): place for label, place in places.items() if _WHOLE.fullmatch(label)}
+            low, high = (
+                np.iinfo(dtype_of(x.type, x.nullable)).min + x.nullable,
+                np.iinfo(dtype_of(x.type, x.nullable)).max,
+            )
+            whole = {value: place for value, place in whole.items() if low <= value <= high}
+            return long_number(x.var, whole), tuple(whole)
     raise Refused(
         f"column {x.name!r} is {x.type}; StringIndexer reads strings and numbers.",
         fix="check the schema given: Spark itself refuses this column. Cast it before, in fitting too.",
     )
 
 
-def _floating_places(x: Number, places: Mapping[str, float]) -> tuple[Var, tuple[object, ...]]:
-    bits = 53 if x.type == Scalar("double") else 24
+def _floating_places(x: Number, places: Mapping[str, float], nan: bool) -> tuple[Var, tuple[object, ...]]:
+    bits = 53 if x.kind == "double" else 24
     printed = {label: number_printed_as(label, bits) for label in places}
     values = {label: value for label, value in printed.items() if value is not None}
-    x_var = x.double()
-    found = number_number(
-        x_var, {value: places[label] for label, value in values.items() if value != 0 and not math.isnan(value)}
-    )
+    value_of_row = x.double()
+    plain = {value: places[label] for label, value in values.items() if value != 0 and not math.isnan(value)}
+    found = number_number(value_of_row, plain)
     if "0.0" in values or "-0.0" in values:
-        zero = op.where(is_negative_zero(x_var), constant(places.get("-0.0", -1.0)), constant(places.get("0.0", -1.0)))
-        found = op.where(op.equal(x_var, constant(0.0)), zero, found)
-    found = op.where(op.isnan(x_var), constant(places.get("NaN", -1.0)), found)
+        negative, positive = constant(places.get("-0.0", -1.0)), constant(places.get("0.0", -1.0))
+        zero = op.where(is_negative_zero(value_of_row), negative, positive)
+        found = op.where(op.equal(value_of_row, constant(0.0)), zero, found)
+    if nan and "NaN" in values:
+        found = op.where(op.isnan(value_of_row), constant(places["NaN"]), found)
     return found, tuple(values.values())
 
 
 def _decimal_places(x: Number, places: Mapping[str, float]) -> tuple[Var, tuple[object, ...]]:
-    values = {
-        float(label): place
-        for label, place in places.items()
-        if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(E-?[0-9]+)?", label, re.ASCII)
-    }
+    values = {float(label): place for label, place in places.items() if _DECIMAL.fullmatch(label)}
     if len(values) < len(places):
         raise Refused(
             f"labels of decimal column {x.name!r} are not told apart as doubles, in which it travels.",
@@ -178,17 +169,13 @@ def one_hot_encoder(stage: SavedStage, i: int, x: Number) -> Vector:
             f"column {x.name!r} says it has another number of categories than the {categories} of fitting.",
             fix="the schema does not belong to this model: give the one of its training data.",
         )
-    label = x.numeric().double()
-    valid = op.and_(op.greater_or_equal(label, constant(0.0)), op.less(label, constant(float(categories))))
-    place = op.where(valid, op.floor(label), constant(float(categories)))
-    cut = op.and_(valid, op.greater_or_equal(label, constant(float(size))))  # 2.5 of 3 categories, the last dropped
-    place = op.where(cut, constant(float(size)), place)
+    place, valid = _one_hot_place(x, categories, size)
     ones = op.equal(place, constant(np.arange(size, dtype=np.float64).reshape(1, size)))
     hot = op.cast(ones, to=np.float64)
     nulls = x.is_null() if x.nullable else None
     slack = None if x.slack is None else op.expand(_one_hot_slack(x, categories), op.shape(hot))
     masks: tuple[Mask, ...] = ()
-    if not keep:
+    if not keep and valid is not None:
         wrong = op.not_(valid) if nulls is None else op.not_(op.or_(valid, nulls))
         masks = (Mask(wrong, f"column {x.name!r} holds what is no index of {categories} categories"),)
     origin = x.origin()
@@ -205,6 +192,18 @@ def one_hot_encoder(stage: SavedStage, i: int, x: Number) -> Vector:
         .because(*masks)
         .probing(origin.probe([float(c) for c in range(categories + 1)]) if origin else None)
     )
+
+
+def _one_hot_place(x: Number, categories: int, size: int) -> tuple[Var, Var | None]:
+    """The slot that is 1 (`categories` or more: none), and in which rows x is a category; None where it always is one."""
+    label = x.numeric().double()
+    if x.below is not None and x.below <= categories and not x.nullable:
+        return label, None
+    valid = op.and_(op.greater_or_equal(label, constant(0.0)), op.less(label, constant(float(categories))))
+    place = op.where(valid, op.floor(label), constant(float(categories)))
+    if size < categories:  # the last one is dropped; 2.5 of 3 categories is no longer below 2, though its floor is
+        place = op.where(op.greater_or_equal(label, constant(float(size))), constant(float(categories)), place)
+    return place, valid
 
 
 def _one_hot_slack(x: Number, categories: int) -> Var:
@@ -254,8 +253,9 @@ def vector_indexer(stage: SavedStage, x: Vector) -> Vector:
     width = int(row["numFeatures"])
     maps = {int(slot): dict(pairs) for slot, pairs in _pairs(row["categoryMaps"])}
     x = x.sized(width)
-    attributes = _indexed_attributes(x, maps, width)
     handle = stage.params.text("handleInvalid")
+    unknown = handle == "keep" and stage.since(4, 1)  # before, a loaded model made them of handleInvalid's default
+    attributes = _indexed_attributes(x, maps, width, unknown)
     if not maps:
         return replace(x, attributes=attributes, masks=x.refused_nulls(), nulls=None)
     indexed, unseen = _categories(x.var, maps, width, keep=handle == "keep")
@@ -306,14 +306,17 @@ def _category_probe(origin: Origin | None, values: Mapping[float, int]) -> Probe
     return None if origin is None else origin.probe([value for value in values if math.isfinite(value)])
 
 
-def _indexed_attributes(x: Vector, maps: Mapping[int, Mapping[float, int]], width: int) -> tuple[Attribute, ...]:
-    """Names stay. A loaded model's values never tell `__unknown`: Spark makes them before it reads handleInvalid."""
+def _indexed_attributes(
+    x: Vector, maps: Mapping[int, Mapping[float, int]], width: int, unknown: bool
+) -> tuple[Attribute, ...]:
+    """Names stay; values are told, `__unknown` behind them where asked for. Two values are binary."""
     made = []
     for slot in range(width):
         given = x.attributes[slot] if x.attributes else NUMERIC
         if slot in maps:
             values = tuple(java_double(value) for value in sorted(maps[slot], key=_java_order))
-            made.append(Attribute("binary" if len(values) == 2 else "nominal", given.name, values))
+            values += ("__unknown",) if unknown else ()
+            made.append(Attribute("binary" if len(values) == 2 and not unknown else "nominal", given.name, values))
         else:
             made.append(given)
     return tuple(made)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import itertools
 import json
 import os
 import shutil
@@ -83,7 +84,7 @@ def _record(session: Any, row: Row, folder: Path) -> None:
     count = len(next(iter(row.rows.values())).values)
     answers: dict[int, Sequence[Any]] = {}
     raised: dict[int, str] = {}
-    schema = _ask(session, fitted, row, list(range(count)), answers, raised)
+    schema = _ask(session, fitted, row, answers, raised)
     if not answers:
         raise AssertionError(f"Spark answered not one row of {row.id}: {next(iter(raised.values()), 'all dropped')}")
     status = {"raised": raised, "dropped": sorted(set(range(count)) - set(answers) - set(raised)), "schema": schema}
@@ -91,29 +92,55 @@ def _record(session: Any, row: Row, folder: Path) -> None:
     _store(folder / "answers.parquet", schema["fields"], answers)
 
 
-def _ask(session: Any, model: Any, row: Row, asked: list[int], answers: dict[int, Any], raised: dict[int, str]) -> Any:
-    """One job for all rows; halves where it raises. Returns the outputs' schema, or None where all rows raise."""
+def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: dict[int, str]) -> Any:
+    """One job for all rows; where it raises, one for each row. Returns the outputs' schema."""
+    frame = _frame(session, row.rows)
+    answered = model.transform(frame).select(NUMBER, *row.outputs)
+    try:
+        found = answered.collect()
+    except _spark_errors():
+        # round robin, one row a partition; the checkpoint keeps a stage's filter from moving in front of it
+        frame = frame.repartition(frame.count()).localCheckpoint()
+        found = _each(session, frame, model.transform(frame).select(NUMBER, *row.outputs), raised)
+    answers.update({each[0]: each[1:] for each in found})
+    return json.loads(answered.drop(NUMBER).schema.json())
+
+
+def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> list[Any]:
+    """The rows of each partition that does not raise. Planned once, and no Python worker takes part."""
+    from pyspark.sql.functions import spark_partition_id
+
+    context, rows, found = session.sparkContext, answered.rdd, []
+    for number, partition in frame.select(NUMBER, spark_partition_id()).collect():
+        try:
+            socket = context._jvm.PythonRDD.runJob(context._jsc.sc(), rows._jrdd, [partition])
+            found += _from_socket(socket, rows._jrdd_deserializer)
+        except _spark_errors() as error:
+            raised[number] = str(error)[:500]
+    return found
+
+
+def _from_socket(socket: Any, deserializer: Any) -> list[Any]:
+    try:
+        from pyspark.util import _load_from_socket  # 4.x
+    except ImportError:
+        from pyspark.rdd import _load_from_socket
+    stream = _load_from_socket(socket, deserializer)
+    if not hasattr(stream, "__enter__"):
+        return list(stream)
+    with stream as rows:  # 4.3
+        return list(rows)
+
+
+def _spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises of a row, and nothing that only we could have done wrong."""
     from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
 
-    try:
-        from pyspark.errors import PySparkException
-    except ImportError:  # pragma: no cover
-        from pyspark.sql.utils import CapturedException as PySparkException
-    try:
-        answered = model.transform(_frame(session, row.rows, asked)).select(NUMBER, *row.outputs)
-        for found in answered.collect():
-            answers[found[0]] = found[1:]
-        return json.loads(answered.drop(NUMBER).schema.json())
-    except (Py4JJavaError, PySparkException) as error:
-        if len(asked) == 1:
-            raised[asked[0]] = str(error)[:500]
-            return None
-        half = len(asked) // 2
-        parts = [_ask(session, model, row, part, answers, raised) for part in (asked[:half], asked[half:])]
-        return next((part for part in parts if part), None)
+    return (Py4JJavaError, PySparkException)
 
 
-def _frame(session: Any, columns: Columns, rows: Sequence[int] | None = None) -> Any:
+def _frame(session: Any, columns: Columns) -> Any:
     """A DataFrame of one partition, its rows numbered."""
     from pyspark.ml.linalg import VectorUDT
     from pyspark.sql.types import IntegerType, StructField, StructType, _parse_datatype_string
@@ -122,10 +149,8 @@ def _frame(session: Any, columns: Columns, rows: Sequence[int] | None = None) ->
     for name, column in columns.items():
         kind = VectorUDT() if column.type == "vector" else _parse_datatype_string(column.type)
         fields.append(StructField(name, kind, column.nullable, dict(column.metadata)))
-    count = len(next(iter(columns.values())).values)
-    chosen = range(count) if rows is None else rows
-    data = [(i, *(_value(column.values[i]) for column in columns.values())) for i in chosen]
-    return session.createDataFrame(data, StructType(fields))
+    values = [map(_value, column.values) for column in columns.values()]
+    return session.createDataFrame(list(zip(itertools.count(), *values, strict=False)), StructType(fields))
 
 
 def _value(value: Any) -> Any:
@@ -208,6 +233,7 @@ def _session() -> Iterator[Any]:
             .config("spark.default.parallelism", "1")
             .config("spark.sql.shuffle.partitions", "1")
             .config("spark.sql.adaptive.enabled", "false")
+            .config("spark.sql.execution.sortBeforeRepartition", "false")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.warehouse.dir", f"{scratch}/warehouse")
             .config("spark.local.dir", scratch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +19,23 @@ def spark() -> Iterator[Any]:
     session.stop()
 
 
-@pytest.fixture
-def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """MLflow on a fresh sqlite file, artifacts beside it."""
     import mlflow
 
-    monkeypatch.chdir(tmp_path)
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("tests", f"file://{tmp_path}/artifacts"))
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("tests", f"file://{folder}/artifacts"))
     yield mlflow
-    if mlflow.active_run():
-        mlflow.end_run()
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
+
+
+@pytest.fixture(autouse=True)
+def _no_run_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "mlflow" in request.fixturenames:
+        request.getfixturevalue("mlflow").end_run()

@@ -57,7 +57,7 @@ def proven(model: FetchedModel, rules: dict[str, Any] | None = None) -> tuple[Ev
     return evidence, compare(evidence, in_process(servable)(evidence.inputs))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def logged(mlflow: Any, fitted: Any, training: Any) -> FetchedModel:
     builder.log_model(
         fitted,
@@ -98,7 +98,7 @@ def test_a_wrong_rule_fails_the_proof_and_is_named_by_its_stage(logged: FetchedM
         y = right.function(stage, x)
         import spox.opset.ai.onnx.v21 as op
 
-        return replace(y, var=op.mul(y.var, op.const(np.float64(1 + 1e-15))))
+        return replace(y, var=op.add(y.var, op.const(np.float64(1e-14))))
 
     broken = {**rules, SCALER: replace(right, function=wrong)}
 
@@ -116,12 +116,15 @@ def test_a_wrong_rule_fails_the_proof_and_is_named_by_its_stage(logged: FetchedM
 def test_new_rows_for_a_registered_version_take_the_place_of_its_evidence(
     mlflow: Any, logged: FetchedModel, tmp_path: Path
 ) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(logged.root), "copy")
+    mlflow.register_model(f"runs:/{run.info.run_id}/copy", "copies")
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"carrier": "zz", "delay": 1e300, "hour": 7}\n{"hour": null}\n{"hour": 3}\n')
 
-    told = record("models:/flights@champion", rows, outputs=["features"])
+    told = record("models:/copies/1", rows, outputs=["features"])
 
-    evidence, report = proven(fetch("models:/flights/1"))
+    evidence, report = proven(fetch("models:/copies/1"))
     assert report.passed, report.words()
     assert evidence.rows == told.rows
     # The row whose hour is null makes VectorAssembler stop; refused rows come last.
@@ -189,7 +192,7 @@ def test_a_pipeline_that_cannot_be_converted_stays_in_its_run_unregistered(mlflo
     with pytest.raises(TritonbuildError):
         builder.log_model(model, frame, name="m", registered_model_name="sums")
 
-    assert mlflow.MlflowClient().search_registered_models() == []
+    assert "sums" not in [model.name for model in mlflow.MlflowClient().search_registered_models()]
     kept = mlflow.MlflowClient().list_artifacts(mlflow.last_active_run().info.run_id, "m/tritonbuild")
     assert [file.path for file in kept] == ["m/tritonbuild/schema.json"]
     assert json.loads(frame.schema.json())["type"] == "struct"

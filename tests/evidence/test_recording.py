@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def indexed(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     from pyspark.ml import Pipeline
     from pyspark.ml.feature import Bucketizer, StringIndexer
 
+    @cache
     def fit(handle: str) -> Indexed:
         path = tmp_path_factory.mktemp("saved") / "p"
         train = spark.createDataFrame(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from tests.saved import min_max, write_pipeline
 X = (Field("x", Scalar("double"), False),)
 
 
-@pytest.fixture
-def registered(mlflow: Any, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def registered(mlflow: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Run id of a model that is registered as version 1 of `flights`, alias `champion`."""
-    folder = tmp_path / "model"
+    folder = tmp_path_factory.mktemp("saved") / "model"
     write_pipeline(folder / "sparkml", [min_max("M_1", "v", "y", [0.0], [1.0])])
     signature = json.dumps([{"type": "double", "name": "x", "required": True}])
     (folder / "MLmodel").write_text(
@@ -36,13 +37,14 @@ def registered(mlflow: Any, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("source", ["models:/flights/1", "models:/flights@champion"])
 def test_a_registered_version_is_fetched_by_number_or_alias_without_a_copy(
-    registered: str, tmp_path: Path, source: str
+    mlflow: Any, registered: str, source: str
 ) -> None:
     model = fetch(source)
 
     assert (model.name, model.version, model.run_id, model.uri) == ("flights", 1, registered, source)
     assert model.schema == X
-    assert model.path == tmp_path / "artifacts" / registered / "artifacts" / "model" / "sparkml"
+    artifacts = mlflow.get_run(registered).info.artifact_uri.removeprefix("file://")
+    assert model.path == Path(artifacts) / "model" / "sparkml"
 
 
 def test_a_runs_model_is_fetched_without_a_registered_name(registered: str) -> None:
@@ -90,7 +92,16 @@ def test_a_uri_that_names_no_version_is_a_usage_error(source: str) -> None:
         fetch(source)
 
 
-def test_a_database_that_is_not_there_is_not_made(mlflow: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def elsewhere(mlflow: Any) -> Iterator[None]:
+    """For a test that names another store: MLflow keeps the one named last."""
+    uri = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+
+
+def test_a_database_that_is_not_there_is_not_made(elsewhere: None, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/other.db"
 
     with pytest.raises(Unreachable, match="does not exist") as caught:
@@ -100,7 +111,7 @@ def test_a_database_that_is_not_there_is_not_made(mlflow: Any, tmp_path: Path) -
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_server_that_does_not_answer_is_given_up_on_soon(mlflow: Any) -> None:
+def test_a_server_that_does_not_answer_is_given_up_on_soon(elsewhere: None) -> None:
     with socket.socket() as silent:  # bound, listening, never answering
         silent.bind(("127.0.0.1", 0))
         silent.listen(1)
@@ -114,7 +125,7 @@ def test_a_server_that_does_not_answer_is_given_up_on_soon(mlflow: Any) -> None:
     assert "MLFLOW_TRACKING_URI" in caught.value.fix
 
 
-def test_a_server_that_is_not_there_is_told(mlflow: Any) -> None:
+def test_a_server_that_is_not_there_is_told(elsewhere: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from benchmarks.forest import write_forest
 from tests.house.sources import ROOT
-from tests.saved import min_max, write_pipeline
 
 HEAVY = {
     "mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "pyspark", "rich", "spox", "tritonclient",
@@ -40,16 +40,11 @@ def test_help_imports_nothing_heavy(arguments):
 
 
 def test_publishing_a_folder_unproven_imports_no_mlflow_no_spark_and_no_onnxruntime(tmp_path):
-    write_pipeline(tmp_path / "model", [min_max("scaler", "v", "o", [0.0, 1 / 3], [1.0, 2 / 3])])
-    schema = {"type": "struct", "fields": [{"name": "v", "type": _VECTOR, "nullable": True, "metadata": {}}]}
-    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    forest = write_forest(tmp_path, trees=2, depth=3)
 
     held = modules_after(
-        "publish", str(tmp_path / "model"), "--schema", str(tmp_path / "schema.json"), "--unproven",
+        "publish", str(forest), "--schema", str(tmp_path / "schema.json"), "--unproven",
         "--repository", str(tmp_path / "repository"),
     )  # fmt: skip
 
     assert held & {"mlflow", "pyspark", "onnxruntime", "pandas"} == set()
-
-
-_VECTOR = {"type": "udt", "class": "org.apache.spark.ml.linalg.VectorUDT", "pyClass": None, "sqlType": {}}

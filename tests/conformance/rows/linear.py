@@ -105,6 +105,14 @@ LOGISTIC = [
         smoke=True,
     ),
     Row(
+        "linear/logistic-no-prediction",
+        (spark.LogisticRegression(maxIter=5, predictionCol=""),),
+        train={"features": vectors(*X), "label": doubles(*TERNARY)},
+        rows={"features": vectors(*ASKED)},
+        outputs=("rawPrediction", "probability"),
+        word="elementary",
+    ),
+    Row(
         "linear/logistic-multinomial-no-probability",
         (spark.LogisticRegression(maxIter=5, probabilityCol="", rawPredictionCol="", thresholds=[0.1, 0.6, 0.3]),),
         train={"features": vectors(*X), "label": doubles(*TERNARY)},

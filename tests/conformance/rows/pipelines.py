@@ -100,6 +100,17 @@ ROWS = [
         rows={"my carrier": texts("UA", None, "ß"), "straße": doubles(0.1, 3.5, 6.0)},
         outputs=("my answer",),
     ),
+    Row(  # a skipping stage drops rows also where nobody asks for its column
+        "pipelines/drops-unasked",
+        (
+            spark.StringIndexer(inputCol="s", outputCol="i", handleInvalid="skip"),
+            spark.VectorAssembler(inputCols=["x"], outputCol="o", handleInvalid="keep"),
+        ),
+        train={"s": texts("a", "b"), "x": doubles(0.5, 1.5)},
+        rows={"s": texts("a", "z", None, "b"), "x": doubles(0.1, 0.2, 0.3, None)},
+        outputs=("o",),
+        chosen=True,
+    ),
     Row(  # the first stage that stops a row is the one that says so
         "pipelines/two-that-stop",
         (
