@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,6 +102,7 @@ def publish(
     max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
@@ -113,7 +115,7 @@ def publish(
 
     with console.talking(as_json) as progress:
         outcome = flow.publish(
-            _wanted(source, schema, outputs, tracking_uri, registry_uri),
+            replace(_wanted(source, schema, outputs, tracking_uri, registry_uri), null_text=null_marker),
             repository,
             name=name,
             version=version,

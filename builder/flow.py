@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
-from builder.types import Progress, Silent
+from builder.types import NULL_TEXT, Progress, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
@@ -21,13 +22,17 @@ __all__ = ["Wanted", "bench", "check", "log_model", "predict", "publish", "recor
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which model, and what of it. `schema`: a file with `df.schema.json()`; `outputs` None: the contract's default."""
+    """Which model, and what of it.
+
+    `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    """
 
     source: str
     schema: Path | None = None
     outputs: Sequence[str] | None = None
     tracking_uri: str | None = None
     registry_uri: str | None = None
+    null_text: str = NULL_TEXT
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -87,7 +92,7 @@ def publish(
     """
     from builder.graph.lowering import lower
     from builder.proving import prove
-    from builder.publishing import choose_name, write
+    from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
@@ -97,8 +102,11 @@ def publish(
     name = choose_name(name, model)
     pipeline = read_pipeline(model.path)
     progress.step(f"compiling {len(pipeline.stages)} stages")
-    servable = lower(pipeline, model.schema, all_rules(), wanted.outputs)
-    proof = prove(model, pipeline, servable, wanted.outputs, unproven, progress)
+    compiled = partial(
+        lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=check_null(wanted.null_text)
+    )
+    servable = compiled()
+    proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
     progress.step(f"writing {name} to {repository}")
     return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, settings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from builder.types import Progress, Servable
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
     from builder.source import FetchedModel
-    from builder.sparkml.reader import SavedPipeline
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,11 @@ class Proof:
 
 
 def prove(
-    model: FetchedModel,
-    pipeline: SavedPipeline,
-    servable: Servable,
-    outputs: Sequence[str] | None,
-    unproven: bool,
-    progress: Progress,
+    model: FetchedModel, servable: Servable, every: Callable[[], Servable], unproven: bool, progress: Progress
 ) -> Proof | None:
     """Put every evidence row to the graph. None where there is no evidence and its owner says `unproven`.
+
+    `every` builds the proof graph with every stage's column as an output: asked for where something differs.
 
     Raises UsageError without evidence or word, CheckFailed with the worst rows and the first stage that differs.
     """
@@ -50,7 +46,7 @@ def prove(
     progress.step(f"proving against {evidence.rows} answers of Spark {evidence.spark_version}")
     report = compare(evidence, in_process(servable)(evidence.inputs))
     if not report.passed:
-        where = _first_difference(model, pipeline, evidence, outputs)
+        where = _first_difference(evidence, every)
         raise CheckFailed(
             f"{model.uri} does not answer as Spark {evidence.spark_version} did; nothing was written.\n"
             f"{report.words()}{where}",
@@ -59,19 +55,14 @@ def prove(
     return Proof(evidence, report)
 
 
-def _first_difference(
-    model: FetchedModel, pipeline: SavedPipeline, evidence: Evidence, outputs: Sequence[str] | None
-) -> str:
-    """Which stage's column is the first that is not Spark's: the graph once more, every column an output."""
+def _first_difference(evidence: Evidence, every: Callable[[], Servable]) -> str:
+    """Which stage's column is the first that is not Spark's, in words."""
     if evidence.steps is None:
         return ""
     from builder.evidence import first_difference
-    from builder.graph.lowering import lower
     from builder.graph.session import in_process
-    from builder.stages import all_rules
 
-    every = lower(pipeline, model.schema, all_rules(), outputs, proof=True, every_column=True)
-    found = first_difference(evidence, in_process(every)(evidence.inputs.take(evidence.steps.rows)))
+    found = first_difference(evidence, in_process(every())(evidence.inputs.take(evidence.steps.rows)))
     if found is None:
         return "\nNo column between the stages differs in the rows that Spark was asked about."
     worst = found.worst

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import Servable, to_json
+from builder.types import NULL_TEXT, Servable, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
@@ -25,6 +26,16 @@ def choose_name(given: str | None, model: FetchedModel) -> str:
     from builder.triton.repository import check_name
 
     return check_name(given if given is not None else model.name or model.root.resolve().name)
+
+
+def check_null(text: str) -> str:
+    """The null marker, where strings can still be told from it. Raises UsageError."""
+    if not text or "\0" in text:
+        raise UsageError(
+            f"{text!r} cannot stand for null: the empty string is a value, and Triton cuts strings at NUL.",
+            fix=f"choose a text that no column holds; the default is {NULL_TEXT}.",
+        )
+    return text
 
 
 def write(

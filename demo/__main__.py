@@ -123,16 +123,19 @@ def _train(full: bool, progress: Progress) -> list[Job]:
         data.prepare(file)
     progress.step("starting Spark")
     spark = train.start_spark(WORK)
+    progress.step("keeping one flight in ten back")
     rows, held_back = train.split(spark.read.parquet(str(file)))
+    rows = rows.cache()
     some = rows if full else rows.limit(100_000)
     trees, depth, iterations = (200, 8, 60) if full else (100, 5, 20)
     late = f"more than {data.LATE_MINUTES} minutes late? random forest, {trees} trees of depth {depth}"
     jobs = [
-        Job("flights", late, train.late_pipeline(trees, depth), rows.cache()),
+        Job("flights", late, train.late_pipeline(trees, depth), rows),
         Job("delay", f"minutes late; {iterations} boosted trees", train.delay_pipeline(iterations), some),
     ]
     for job in jobs:
-        progress.step(f"training {job.name}: {job.what}, {job.rows.count():,} flights")
+        count = job.rows.count()
+        progress.step(f"training {job.name} on {count:,} flights: {job.what}")
         model = train.fit(job.pipeline, job.rows)
         with mlflow.start_run():
             builder.log_model(

@@ -6,8 +6,9 @@ Every split is emitted as `x <= threshold` (true: the value is known and not gre
 * onnxruntime 1.21 answers wrongly for set membership with 0 or with more than 64 among the members, 1.32 for fractions
   below a member, and each copies the subtree below such a split once a member. So a categorical split asks a column of
   its own, 0 or 1, that says whether the value is in its set.
-* 1.32 refuses a node with two parents, 1.21 copies it; 1.21 answers wrongly for a node whose two ends are one leaf. So
-  a tree that is only a leaf becomes a node with two ends of the same number.
+* 1.32 refuses a node with two parents, 1.21 copies it. 1.21 takes a root whose two ends have one number for a leaf, also
+  where one end is a node and the other a leaf. So a tree that is only a leaf becomes a node with two leaves alike, and a
+  root's leaf beside a node has a number that no node has.
 
 102,300 nodes through spox's attributes took 0.9 s: the operator is built with one node and filled in after the build.
 """
@@ -76,7 +77,19 @@ def forest_of(saved: SavedTrees, width: int) -> Forest:
         attributes[f"nodes_{side}leafs"] = np.concatenate([saved.left[children] < 0, np.ones(len(at), bool)]).astype(
             int
         )
+    _tell_roots_apart(attributes, tree_roots[~bare])
     return Forest(saved.trees, attributes, memberships)
+
+
+def _tell_roots_apart(attributes: dict[str, Array], roots: Array) -> None:
+    """A root with one leaf gets that leaf once more, with a number above every node's."""
+    for side, other in (("true", "false"), ("false", "true")):
+        leaf, inner = attributes[f"nodes_{side}leafs"][roots] == 1, attributes[f"nodes_{other}leafs"][roots] == 0
+        places = roots[leaf & inner]
+        ends = attributes[f"nodes_{side}nodeids"]
+        for name in ("leaf_targetids", "leaf_weights"):
+            attributes[name] = np.concatenate([attributes[name], attributes[name][ends[places]]])
+        ends[places] = len(attributes["leaf_weights"]) - len(places) + np.arange(len(places))
 
 
 def _memberships(

@@ -99,12 +99,15 @@ def reach(stage: SavedStage, saved: SavedTrees, x: Vector) -> Reached:
 def probes_of(saved: SavedTrees, x: Vector) -> tuple[Probe, ...]:
     """Each feature's thresholds and categories, led back to the input column that it comes from."""
     inner = np.flatnonzero(saved.left >= 0)
+    if not len(inner):
+        return ()
+    inner = inner[np.argsort(saved.feature[inner], kind="stable")]
+    features, starts = np.unique(saved.feature[inner], return_index=True)
     found = []
-    for index in np.unique(saved.feature[inner]).tolist():
+    for index, places in zip(features.tolist(), np.split(inner, starts[1:]), strict=True):
         origin = x.origin(index)
         if origin is None:
             continue
-        places = inner[saved.feature[inner] == index]
         cuts = np.unique(saved.threshold[places])
         found.append(origin.probe(cuts[~np.isnan(cuts)].tolist()))
         sizes = [saved.categories[at][0] for at in places.tolist() if at in saved.categories]

@@ -209,7 +209,7 @@ class Client:
     def _unreachable(self, said: str) -> Unreachable:
         return Unreachable(
             f"Triton at {self.url} did not answer over {self.protocol}: {said}",
-            fix="start it with `tritonbuild serve`, or give the --url of one that runs.",
+            fix="start it with `tritonbuild serve`, or give the address of one that runs (--grpc, --http).",
         )
 
 

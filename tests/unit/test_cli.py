@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.forest import write_forest
 from tests.unit.cli import ROWS, Saved, save_model, tritonbuild
 
 
@@ -73,6 +74,16 @@ def test_the_settings_given_stand_in_the_config(saved):
     assert "max_batch_size: 77" in config
     assert "count: 3" in config
     assert 'key: "intra_op_thread_count"\n  value {\n    string_value: "2"' in config
+
+
+def test_the_null_marker_given_is_in_manifest_and_config(tmp_path):
+    forest = write_forest(tmp_path, trees=1, depth=1)
+    where = ("--schema", tmp_path / "schema.json", "--repository", tmp_path / "repository", "--unproven")
+
+    document = json.loads(tritonbuild("publish", forest, *where, "--null-marker", "(none)", "--json").stdout)
+
+    assert {spec["null_text"] for spec in document["manifest"]["inputs"] if spec["triton"] == "BYTES"} == {"(none)"}
+    assert "# string, null is (none)" in (tmp_path / "repository" / "forest" / "config.pbtxt").read_text("utf-8")
 
 
 def test_check_judges_every_stage_and_lists_the_tensors(saved):

@@ -168,6 +168,11 @@ def test_no_evidence_and_no_word_for_it(saved):
     assert_refused(saved.publish(), saved, 2, "has no evidence", "--unproven", "tritonbuild record")
 
 
+@pytest.mark.parametrize("marker", ["", "a\0b"])
+def test_a_null_marker_that_cannot_be_told_from_a_string(saved, marker):
+    assert_refused(saved.publish("--unproven", "--null-marker", marker), saved, 2, "cannot stand for null")
+
+
 def test_evidence_of_another_pipeline(saved):
     saved.add_evidence()
     edit_params(saved, max=2.0)

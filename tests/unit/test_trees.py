@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.errors import ConversionRefused, SourceError
+from builder.graph.forests import forest_of
 from builder.graph.lowering import lower
 from builder.graph.session import in_process
 from builder.sparkml.reader import read_pipeline
+from builder.sparkml.trees import SavedTrees
 from builder.stages import all_rules
 from builder.types import Field, Servable, Table, VectorType
 from tests.forests import Leaf, Nodes, Split, complete, grown, write_trees
@@ -129,6 +131,32 @@ def test_a_tree_as_deep_as_spark_allows_is_led_to_its_end(tmp_path: Path) -> Non
     answers = in_process(servable(path))(Table({"features": x}))
 
     assert answers["prediction"][:, 0].tolist() == [*map(float, range(1, 31)), -1.0]
+
+
+def test_no_root_has_one_number_for_a_leaf_and_for_a_node() -> None:
+    draw = np.random.default_rng(1)
+    for _ in range(200):
+        forest = [_random(draw, int(draw.integers(0, 5))) for _ in range(6)]
+
+        built = forest_of(_as_saved(grown(forest)), WIDTH).attributes
+
+        roots = built["tree_roots"]
+        assert (built["nodes_truenodeids"][roots] != built["nodes_falsenodeids"][roots]).all()  # onnxruntime 1.21
+
+
+def _random(draw: np.random.Generator, depth: int) -> Split | Leaf:
+    if depth == 0 or draw.random() < 0.4:
+        return Leaf(0.1, (1.0, 0.0, 0.0))
+    return Split(1, _random(draw, depth - 1), _random(draw, depth - 1), threshold=0.1)
+
+
+def _as_saved(nodes: Nodes) -> SavedTrees:
+    starts = np.searchsorted(nodes.tree, np.arange(nodes.trees))[nodes.tree]
+    left, right = (np.where(child < 0, -1, child + starts) for child in (nodes.left, nodes.right))
+    threshold = np.where(left < 0, np.nan, 0.1)
+    return SavedTrees(
+        nodes.tree, nodes.feature, left, right, threshold, nodes.prediction, nodes.stats, {}, np.ones(nodes.trees)
+    )
 
 
 def test_names_of_the_tree_metadata_do_not_matter(tmp_path: Path) -> None:
