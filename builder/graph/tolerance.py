@@ -66,6 +66,7 @@ def undecided(rows: Var) -> Var:
 def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
     """Of an argmax over values [N, K]: infinite where another value comes within both tolerances of the winner's, else 0."""
     here = op.equal(constant(np.arange(width, dtype=np.float64)), winner)
+    slack = op.expand(slack, op.shape(values))
     both = op.add(slack, picked(slack, winner))
     close = op.or_(op.greater_or_equal(op.add(values, both), picked(values, winner)), op.isinf(both))
     rivals = op.and_(op.and_(close, op.greater(both, constant(0.0))), op.not_(here))
