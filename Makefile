@@ -28,7 +28,7 @@ conformance: install .venv-spark35/installed .venv-ort121/installed  ## every ro
 
 .venv-spark35/installed:
 	$(PYTHON) -m venv .venv-spark35
-	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' pyarrow setuptools
+	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools
 	touch $@
 
 .venv-ort121/installed:
