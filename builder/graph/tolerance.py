@@ -13,6 +13,7 @@ from builder.graph.idioms import any_of, constant, dot, exp, picked
 from builder.types import Array
 
 UNIT = 2.0**-53  # u of README's bounds: half the distance from 1 to the next double
+_SUBNORMAL = 2.0**-1070  # 16 of the smallest steps: what relative bounds forget of numbers below 1e-308
 
 
 def stretched(slack: Var | None, scale: Array | float, y: Var) -> Var | None:
@@ -104,5 +105,11 @@ def exponential_growth(slack: Var) -> Var:
 def logistic_bound(p: Var, slack: Var) -> Var:
     """Of p = 1 / (1 + e^-z), from z's tolerance: p(1 - p) times e^-z's growth, and the rounding of sum and quotient."""
     growth = exponential_growth(slack)
-    bound = op.add(op.mul(op.mul(p, op.sub(constant(1.0), p)), growth), op.mul(p, constant(4 * UNIT)))
-    return op.where(op.isnan(p), constant(0.0), op.where(op.isinf(growth), growth, bound))
+    spread = op.mul(op.mul(p, op.sub(constant(1.0), p)), growth)
+    return shared_bound(p, op.where(op.isinf(growth), growth, op.add(spread, op.mul(p, constant(4 * UNIT)))))
+
+
+def shared_bound(p: Var, bound: Var) -> Var:
+    """A probability's bound: a step of the smallest numbers more, and none where it is no number."""
+    steps = op.where(op.greater(p, constant(0.0)), constant(_SUBNORMAL), constant(0.0))
+    return op.where(op.isnan(p), constant(0.0), op.add(bound, steps))
