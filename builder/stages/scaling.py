@@ -178,5 +178,6 @@ def _normalizer_slack(x: Vector, y: Var, norm: Var, p: float) -> Var | None:
         moved = op.div(op.add(x.slack, op.mul(op.abs(y), total)), norm)
         rounded = op.mul(op.abs(y), constant((x.width + 8) * UNIT))
         moved = op.where(op.equal(total, constant(0.0)), constant(0.0), op.add(moved, rounded))
+        moved = op.where(op.isinf(total), total, moved)
         slack = moved if slack is None else op.add(slack, moved)
-    return slack
+    return None if slack is None else op.where(op.isnan(y), constant(0.0), slack)
