@@ -27,12 +27,12 @@ def stretched(slack: Var | None, scale: Array | float, y: Var) -> Var | None:
 
 def decided(slack: Var | None) -> Var | None:
     """Of an answer that equality decides: infinite where x has a tolerance, else 0."""
-    return None if slack is None else _infinite(op.greater(slack, constant(0.0)))
+    return None if slack is None else undecided(op.greater(slack, constant(0.0)))
 
 
 def stepped(low: Var, high: Var) -> Var:
     """Of an answer that rises in steps, from its values at both ends of x's tolerance: infinite where they differ."""
-    return _infinite(op.not_(op.equal(low, high)))
+    return undecided(op.not_(op.equal(low, high)))
 
 
 def ends(x: Column) -> tuple[Var, Var] | None:
@@ -54,13 +54,9 @@ def beside(columns: Sequence[tuple[Column, int]]) -> Var | None:
     return op.concat(parts, axis=1)
 
 
-def _infinite(undecided: Var) -> Var:
-    return op.where(undecided, constant(np.inf), constant(0.0))
-
-
 def undecided(rows: Var) -> Var:
     """Infinite where true, else 0."""
-    return _infinite(rows)
+    return op.where(rows, constant(np.inf), constant(0.0))
 
 
 def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
@@ -68,9 +64,10 @@ def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
     here = op.equal(constant(np.arange(width, dtype=np.float64)), winner)
     slack = op.expand(slack, op.shape(values))
     both = op.add(slack, picked(slack, winner))
-    close = op.or_(op.greater_or_equal(op.add(values, both), picked(values, winner)), op.isinf(both))
+    reaches = op.greater_or_equal(op.add(values, both), picked(values, winner))
+    close = op.or_(op.and_(reaches, op.not_(op.isinf(values))), op.isinf(both))  # infinity is met exactly
     rivals = op.and_(op.and_(close, op.greater(both, constant(0.0))), op.not_(here))
-    return _infinite(any_of(rivals))
+    return undecided(any_of(rivals))
 
 
 def dot_bound(sizes: Var, terms: int) -> Var:
@@ -97,15 +94,15 @@ def weighed(x: Var, slack: Var | None, weights: Array, intercepts: Array | float
 
 
 def exponential_growth(slack: Var) -> Var:
-    """How much larger or smaller, relative to itself, e^z may be: e^slack - 1, and 4 ulps of the exponential."""
-    capped = op.where(op.less(slack, constant(1e-3)), slack, constant(0.0))
-    near = op.mul(capped, constant(1.001))  # e^s - 1 ≤ 1.001 s up to s = 0.001
-    far = op.sub(exp(op.min([slack, constant(700.0)])), constant(1.0))
-    return op.add(op.where(op.less(slack, constant(1e-3)), near, far), constant(8 * UNIT))
+    """How much larger or smaller, relative to itself, e^z may be: e^slack - 1, and 4 ulps; infinite where slack is above 1."""
+    small = op.mul(slack, constant(1.001))  # e^s - 1 ≤ 1.001 s up to s = 0.001
+    some = op.sub(exp(op.min([slack, constant(1.0)])), constant(1.0))
+    growth = op.where(op.less(slack, constant(1e-3)), small, some)
+    return op.where(op.greater(slack, constant(1.0)), constant(np.inf), op.add(growth, constant(8 * UNIT)))
 
 
 def logistic_bound(p: Var, slack: Var) -> Var:
     """Of p = 1 / (1 + e^-z), from z's tolerance: p(1 - p) times e^-z's growth, and the rounding of sum and quotient."""
-    spread = op.mul(op.mul(p, op.sub(constant(1.0), p)), exponential_growth(slack))
-    bound = op.add(spread, op.mul(p, constant(4 * UNIT)))
-    return op.where(op.isnan(p), constant(0.0), op.min([bound, constant(1.0)]))
+    growth = exponential_growth(slack)
+    bound = op.add(op.mul(op.mul(p, op.sub(constant(1.0), p)), growth), op.mul(p, constant(4 * UNIT)))
+    return op.where(op.isnan(p), constant(0.0), op.where(op.isinf(growth), growth, bound))

@@ -180,5 +180,6 @@ def softmax(raw: Vector) -> Vector:
         moved = exponential_growth(op.mul(largest(raw.slack), constant(2.0)))
         rounding = op.add(moved, constant(2 * (raw.width + 4) * UNIT))
         settled = op.or_(op.isnan(probability), op.equal(top, constant(np.inf)))
-        slack = op.where(settled, constant(0.0), op.min([op.mul(probability, rounding), constant(1.0)]))
+        bound = op.where(op.isinf(rounding), rounding, op.mul(probability, rounding))
+        slack = op.where(settled, constant(0.0), bound)
     return vector(probability, raw.width, masks=raw.masks, slack=slack)
