@@ -82,10 +82,10 @@ def log_model(
     evidence = _ask_spark(model, rows, servable, proof, outputs, evidence_rows, derived_rows, progress)
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         complete(logged, _save(evidence, Path(folder)))
-    sign(logged, servable.inputs, servable.outputs)
+    info = sign(logged, servable.inputs, servable.outputs)
     if registered_model_name is not None:
-        register(logged, registered_model_name, alias)
-    return logged.info
+        info.registered_model_version = register(logged, registered_model_name, alias)
+    return info
 
 
 def _proof(

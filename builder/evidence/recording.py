@@ -74,7 +74,7 @@ def record(
     """Spark's answers to the user's rows (at most `user_rows`, drawn evenly) and to rows derived from the model.
 
     `path`: the saved PipelineModel. `rows`: tensors for `servable.inputs`. `proof`: the proof graph in process, which
-    foretells `invalid` and gives each value's tolerance. `every` adds Spark's columns between the stages of 64 rows.
+    foretells `invalid` and gives each value's tolerance. Rows with an answer come first, refused ones last. `every` adds Spark's columns between the stages of 64 rows.
     `invalid` is Spark's verdict: a row that it raised at has our k (its message tells none), or UNTOLD where we
     expected an answer; of the rows that we say it refuses, 12 are put to it, each alone, and the rest left out.
     Raises Unreachable where Spark cannot start, SourceError where it cannot load or does not accept the schema.
@@ -220,8 +220,6 @@ def refused_value(spec: TensorSpec) -> Any:
             return ""
         case VectorType() | Scalar("double" | "float" | "decimal"):
             return np.nan
-        case Scalar("boolean") if not spec.nullable:
-            return False
         case _:
             return spec.null
 

@@ -22,7 +22,7 @@ def stretched(slack: Var | None, scale: Array | float, y: Var) -> Var | None:
         return None
     size = np.abs(np.asarray(scale, dtype=np.float64))
     moved = op.add(op.mul(slack, constant(size)), op.mul(op.abs(y), constant(4 * UNIT)))
-    still = op.or_(op.equal(slack, constant(0.0)), constant(size == 0))
+    still = op.or_(op.or_(op.equal(slack, constant(0.0)), constant(size == 0)), op.isnan(y))
     return op.where(still, constant(0.0), moved)
 
 

@@ -28,7 +28,6 @@ class Logged:
 
     uri: str
     run_id: str
-    info: ModelInfo
 
 
 def log_pipeline(pipeline: Any, schema: str, *, name: str, pip_requirements: Sequence[str] | None = None) -> Logged:
@@ -51,7 +50,7 @@ def log_pipeline(pipeline: Any, schema: str, *, name: str, pip_requirements: Seq
         file.write_text(schema, encoding="utf-8")
         upload(file, uri, Stores(), into=BESIDE)
     _log.info("logged %s", uri)
-    return Logged(uri, info.run_id, info)
+    return Logged(uri, info.run_id)
 
 
 def complete(logged: Logged, evidence: Path) -> None:
@@ -59,11 +58,13 @@ def complete(logged: Logged, evidence: Path) -> None:
     upload(evidence, logged.uri, Stores(), into=BESIDE)
 
 
-def sign(logged: Logged, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
-    """Give the logged model its signature: the columns it needs and those it answers with."""
-    from mlflow.models import set_signature
+def sign(logged: Logged, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> ModelInfo:
+    """Give the logged model its signature (the columns it needs, those it answers with); MLflow's word on it since."""
+    from mlflow.models import get_model_info, set_signature
 
     set_signature(logged.uri, signature_of(inputs, [spec for spec in outputs if spec.name != INVALID.name]))
+    info: ModelInfo = get_model_info(logged.uri)
+    return info
 
 
 def register(logged: Logged, name: str, alias: str | None = None) -> int:

@@ -59,7 +59,7 @@ def proven(model: FetchedModel, rules: dict[str, Any] | None = None) -> tuple[Ev
 
 @pytest.fixture(scope="module")
 def logged(mlflow: Any, fitted: Any, training: Any) -> FetchedModel:
-    builder.log_model(
+    info = builder.log_model(
         fitted,
         training,
         name="flights",
@@ -68,6 +68,8 @@ def logged(mlflow: Any, fitted: Any, training: Any) -> FetchedModel:
         outputs=["features"],
         evidence_rows=40,
     )
+    assert info.registered_model_version == 1
+    assert info.signature.outputs.input_names() == ["features"]
     return fetch("models:/flights@champion")
 
 

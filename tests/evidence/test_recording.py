@@ -293,3 +293,23 @@ except Unreachable as error:
 
     assert result.stdout.startswith("4 "), result.stderr
     assert "Java 17" in result.stdout
+
+
+def test_without_pyspark_the_error_says_what_to_install() -> None:
+    code = """
+import sys
+sys.modules["pyspark"] = None
+from builder.errors import Unreachable
+from builder.evidence.session import spark_session
+try:
+    with spark_session():
+        pass
+except Unreachable as error:
+    print(error.exit_code, error.fix)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+    assert result.stdout.startswith("4 "), result.stderr
+    assert "tritonbuild[train]" in result.stdout

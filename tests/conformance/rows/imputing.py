@@ -45,11 +45,10 @@ ROWS = [
     _imputed("bytes", column("tinyint", 1, 2, None), column("tinyint", None, 7)),
     _imputed("floats", column("float", 0.1, 1.7, None, 3.3), column("float", None, 0.1, NAN, INF, -0.0, 3.4e38)),
     _imputed("floats-missing-value", column("float", 0.1, 1.7, 3.3), column("float", None, 0.1, 1.7), missingValue=0.1),
-    Row(  # the tensor is FP64: the scale that Spark rounds the surrogate to does not travel
-        "imputing/decimals",
-        (spark.Imputer(inputCol="x", outputCol="o"),),
-        rows={"x": column("decimal(10,2)", Decimal("1.50"), Decimal("0.25"), None)},
-        refused="decimal",
+    _imputed(
+        "decimals",
+        column("decimal(10,2)", Decimal("1.50"), Decimal("0.25"), None, Decimal("0.10")),
+        column("decimal(10,2)", None, Decimal("1.50"), Decimal("0.00"), Decimal("-99999999.99")),
     ),
     *(
         Row(

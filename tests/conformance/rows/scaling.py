@@ -65,14 +65,13 @@ ROWS = [
     _scaled("standard-nan-trained", spark.StandardScaler(withMean=True, **IO), trained=((NAN, 1.0), (1.0, 2.5), (3.0, INF)),
             asked=rolled(UGLY, 2)),
     *(
-        _scaled(f"{name}-sparse", stage, asked=SPARSE, known=width(5) if name == "normalizer" else None)
+        _scaled(f"{name}-sparse", stage, asked=SPARSE)
         for name, stage in {
             "standard": spark.StandardScaler(**IO),
             "standard-mean": spark.StandardScaler(withMean=True, **IO),
             "minmax": spark.MinMaxScaler(min=-1.7, max=2.3, **IO),
             "maxabs": spark.MaxAbsScaler(**IO),
             "robust": spark.RobustScaler(withCentering=True, **IO),
-            "normalizer": spark.Normalizer(p=3.0, **IO),
             "product": spark.ElementwiseProduct(scalingVec=dense(1 / 3, -2.7, 0.0, 3.1, 5e-324), **IO),
         }.items()
     ),
@@ -117,6 +116,20 @@ ROWS = [
         ),
         rows={"a": doubles(0.0, 1.0, 0.0, -0.0, 1.0), "b": doubles(0.0, 1.0, 0.0, 0.0, 0.0),
               "c": doubles(0.0, 3.1, 3.1, NAN, 1.0), "d": doubles(0.0, -1.0, 0.0, 0.0, 1.0)},
+        outputs=("o",),
+    ),
+    Row(  # and a NaN beside zeros leaves them zeros
+        "scaling/normalizer-assembled-nan",
+        (
+            spark.VectorAssembler(inputCols=["a", "b", "c", "d"], outputCol="v", handleInvalid="keep"),
+            spark.Normalizer(**IO),
+        ),
+        rows={
+            "a": doubles(0.0, 1.0, 0.0, -0.0, 1.0, NAN, INF),
+            "b": doubles(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            "c": doubles(0.0, 3.1, 3.1, NAN, 1.0, 2.0, 0.0),
+            "d": doubles(0.0, -1.0, 0.0, 0.0, NAN, 3.0, 0.0),
+        },
         outputs=("o",),
     ),
     Row(  # likewise 0 · (1 / 5e-324)

@@ -93,7 +93,7 @@ PLAIN = [
     _tree("boosted-leaf", spark.GBTClassifier(maxIter=4, maxDepth=2, seed=2, leafCol="leaf"), BINARY, _leafy(CLASSIFIED), "elementary", smoke=True),
     _tree("boosted-thresholds", spark.GBTClassifier(maxIter=4, maxDepth=2, seed=3, thresholds=[0.8, 0.2]), BINARY, CLASSIFIED, "elementary", smoke=True),
     _tree("boosted-one", spark.GBTClassifier(maxIter=1, maxDepth=2, seed=4, stepSize=0.3), BINARY, CLASSIFIED, "elementary"),
-    _tree("boosted-prediction-only", spark.GBTClassifier(maxIter=3, maxDepth=2, seed=5, probabilityCol="", rawPredictionCol=""), BINARY, ("prediction",), "dot"),
+    _tree("boosted-prediction-only", spark.GBTClassifier(maxIter=3, maxDepth=2, seed=5, probabilityCol="", rawPredictionCol=""), BINARY, ("prediction",), "elementary"),
     _tree("boosted-subsampled", spark.GBTClassifier(maxIter=12, maxDepth=4, seed=6, subsamplingRate=0.7), BINARY, CLASSIFIED, "elementary"),
     _tree("boosted-regressor", spark.GBTRegressor(maxIter=6, maxDepth=3, seed=1), REAL, ("prediction",), "dot", smoke=True, older=True),
     _tree("boosted-regressor-leaf", spark.GBTRegressor(maxIter=3, maxDepth=2, seed=2, leafCol="leaf"), REAL, _leafy(("prediction",)), "dot"),
