@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.errors import UsageError
+from builder.errors import ConversionRefused, Refusal, UsageError
 from builder.graph.rules import Rule, columns_of
 from builder.sparkml.reader import SavedStage
 from builder.types import INVALID, Schema
@@ -28,7 +28,8 @@ def plan(
 ) -> Plan:
     """Decide what is kept. A stage that only drops rows (`skip`) is kept where all it reads is there anyway.
 
-    Raises UsageError where an output does not exist, or a kept stage reads a column that nothing gives.
+    Raises UsageError where an output does not exist, or a kept stage reads a column that nothing gives; ConversionRefused
+    where a stage that no rule knows may be what would have given it.
     """
     chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
     inputs = {field.name for field in schema}
@@ -101,6 +102,8 @@ def _check_outputs(
 ) -> None:
     made = [name for stage in stages for name in writes(stage, rules) if name]
     unknown = [name for name in chosen if name not in made]
+    if unknown or not chosen:
+        _blame_unknown_stages(stages, rules)
     if unknown:
         kind = "an input column, not an answer" if unknown[0] in inputs else "written by no stage"
         raise UsageError(f"output {unknown[0]!r} is {kind}.", fix=f"choose of: {', '.join(dict.fromkeys(made))}.")
@@ -126,8 +129,20 @@ def _check_inputs(
             missing |= {name: stage.uid for name in reads(stage, rules) if name not in there and name in live}
         there |= set(writes(stage, rules))
     if missing:
+        _blame_unknown_stages(stages, rules)
         told = "; ".join(f"{name!r} (read by {uid})" for name, uid in missing.items())
         raise UsageError(
             f"the schema lacks {told}.",
             fix="give the schema of the DataFrame that the pipeline was fitted on (df.schema.json(), or MLflow's signature).",
         )
+
+
+def _blame_unknown_stages(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
+    """A column is missing: where some stage is of a class that no rule knows, that is the reason to tell."""
+    unknown = [
+        Refusal(stage.uid, f"no rule converts {stage.spark_class}.", "`tritonbuild stages` lists what is supported.")
+        for stage in stages
+        if stage.spark_class not in rules
+    ]
+    if unknown:
+        raise ConversionRefused(unknown, len(stages))

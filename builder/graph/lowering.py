@@ -247,7 +247,8 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
             trace.probes.extend(column.probes)
         if name:
             kept = column.marked(trace.null_text) if isinstance(column, Text) else column
-            trace.columns[name] = replace(kept, name=name, masks=(), probes=())
+            slack = None if kept.slack is None else op.expand(kept.slack, op.shape(kept.var))
+            trace.columns[name] = replace(kept, name=name, masks=(), probes=(), slack=slack)
             trace.made.append(name)
 
 
@@ -260,7 +261,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     if proof:
         for name, column in columns.items():
             if column.slack is not None:
-                results[name + SLACK] = op.expand(column.slack, op.shape(column.var))
+                results[name + SLACK] = column.slack
     results[INVALID.name] = code
     widths = {spec.name: spec.width for spec in specs}
     widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}

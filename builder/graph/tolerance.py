@@ -13,6 +13,7 @@ from builder.graph.idioms import any_of, constant, dot, exp, picked
 from builder.types import Array
 
 UNIT = 2.0**-53  # u of README's bounds: half the distance from 1 to the next double
+_SUBNORMAL = 2.0**-1070  # 16 of the smallest steps: what relative bounds forget of numbers below 1e-308
 
 
 def stretched(slack: Var | None, scale: Array | float, y: Var) -> Var | None:
@@ -21,18 +22,18 @@ def stretched(slack: Var | None, scale: Array | float, y: Var) -> Var | None:
         return None
     size = np.abs(np.asarray(scale, dtype=np.float64))
     moved = op.add(op.mul(slack, constant(size)), op.mul(op.abs(y), constant(4 * UNIT)))
-    still = op.or_(op.equal(slack, constant(0.0)), constant(size == 0))
+    still = op.or_(op.or_(op.equal(slack, constant(0.0)), constant(size == 0)), op.isnan(y))
     return op.where(still, constant(0.0), moved)
 
 
 def decided(slack: Var | None) -> Var | None:
     """Of an answer that equality decides: infinite where x has a tolerance, else 0."""
-    return None if slack is None else _infinite(op.greater(slack, constant(0.0)))
+    return None if slack is None else undecided(op.greater(slack, constant(0.0)))
 
 
 def stepped(low: Var, high: Var) -> Var:
     """Of an answer that rises in steps, from its values at both ends of x's tolerance: infinite where they differ."""
-    return _infinite(op.not_(op.equal(low, high)))
+    return undecided(op.not_(op.equal(low, high)))
 
 
 def ends(x: Column) -> tuple[Var, Var] | None:
@@ -54,13 +55,9 @@ def beside(columns: Sequence[tuple[Column, int]]) -> Var | None:
     return op.concat(parts, axis=1)
 
 
-def _infinite(undecided: Var) -> Var:
-    return op.where(undecided, constant(np.inf), constant(0.0))
-
-
 def undecided(rows: Var) -> Var:
     """Infinite where true, else 0."""
-    return _infinite(rows)
+    return op.where(rows, constant(np.inf), constant(0.0))
 
 
 def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
@@ -68,9 +65,10 @@ def outdone(values: Var, slack: Var, winner: Var, width: int) -> Var:
     here = op.equal(constant(np.arange(width, dtype=np.float64)), winner)
     slack = op.expand(slack, op.shape(values))
     both = op.add(slack, picked(slack, winner))
-    close = op.or_(op.greater_or_equal(op.add(values, both), picked(values, winner)), op.isinf(both))
+    reaches = op.greater_or_equal(op.add(values, both), picked(values, winner))
+    close = op.or_(op.and_(reaches, op.not_(op.isinf(values))), op.isinf(both))  # infinity is met exactly
     rivals = op.and_(op.and_(close, op.greater(both, constant(0.0))), op.not_(here))
-    return _infinite(any_of(rivals))
+    return undecided(any_of(rivals))
 
 
 def dot_bound(sizes: Var, terms: int) -> Var:
@@ -97,15 +95,21 @@ def weighed(x: Var, slack: Var | None, weights: Array, intercepts: Array | float
 
 
 def exponential_growth(slack: Var) -> Var:
-    """How much larger or smaller, relative to itself, e^z may be: e^slack - 1, and 4 ulps of the exponential."""
-    capped = op.where(op.less(slack, constant(1e-3)), slack, constant(0.0))
-    near = op.mul(capped, constant(1.001))  # e^s - 1 ≤ 1.001 s up to s = 0.001
-    far = op.sub(exp(op.min([slack, constant(700.0)])), constant(1.0))
-    return op.add(op.where(op.less(slack, constant(1e-3)), near, far), constant(8 * UNIT))
+    """How much larger or smaller, relative to itself, e^z may be: e^slack - 1, and 4 ulps; infinite where slack is above 1."""
+    small = op.mul(slack, constant(1.001))  # e^s - 1 ≤ 1.001 s up to s = 0.001
+    some = op.sub(exp(op.min([slack, constant(1.0)])), constant(1.0))
+    growth = op.where(op.less(slack, constant(1e-3)), small, some)
+    return op.where(op.greater(slack, constant(1.0)), constant(np.inf), op.add(growth, constant(8 * UNIT)))
 
 
 def logistic_bound(p: Var, slack: Var) -> Var:
     """Of p = 1 / (1 + e^-z), from z's tolerance: p(1 - p) times e^-z's growth, and the rounding of sum and quotient."""
-    spread = op.mul(op.mul(p, op.sub(constant(1.0), p)), exponential_growth(slack))
-    bound = op.add(spread, op.mul(p, constant(4 * UNIT)))
-    return op.where(op.isnan(p), constant(0.0), op.min([bound, constant(1.0)]))
+    growth = exponential_growth(slack)
+    spread = op.mul(op.mul(p, op.sub(constant(1.0), p)), growth)
+    return shared_bound(p, op.where(op.isinf(growth), growth, op.add(spread, op.mul(p, constant(4 * UNIT)))))
+
+
+def shared_bound(p: Var, bound: Var) -> Var:
+    """A probability's bound: a step of the smallest numbers more, and none where it is no number."""
+    steps = op.where(op.greater(p, constant(0.0)), constant(_SUBNORMAL), constant(0.0))
+    return op.where(op.isnan(p), constant(0.0), op.add(bound, steps))

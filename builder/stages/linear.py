@@ -15,7 +15,7 @@ import spox.opset.ai.onnx.v21 as op
 from builder.graph.columns import Number, Vector, number, vector
 from builder.graph.idioms import argmax, constant, dot, exp, largest, ordered_sum, slots
 from builder.graph.rules import converts
-from builder.graph.tolerance import UNIT, exponential_growth, logistic_bound, weighed
+from builder.graph.tolerance import UNIT, exponential_growth, logistic_bound, shared_bound, weighed
 from builder.sparkml.attributes import Attribute
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_matrix, dense_vector, stored_matrix, stored_vector
@@ -179,6 +179,6 @@ def softmax(raw: Vector) -> Vector:
     if raw.slack is not None:
         moved = exponential_growth(op.mul(largest(raw.slack), constant(2.0)))
         rounding = op.add(moved, constant(2 * (raw.width + 4) * UNIT))
-        settled = op.or_(op.isnan(probability), op.equal(top, constant(np.inf)))
-        slack = op.where(settled, constant(0.0), op.min([op.mul(probability, rounding), constant(1.0)]))
+        bound = op.where(op.isinf(rounding), rounding, op.mul(probability, rounding))
+        slack = op.where(op.equal(top, constant(np.inf)), constant(0.0), shared_bound(probability, bound))
     return vector(probability, raw.width, masks=raw.masks, slack=slack)

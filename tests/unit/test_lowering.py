@@ -65,7 +65,7 @@ def predictor(**more: object) -> Stage:
 
 @pytest.fixture
 def saved(tmp_path: Path):
-    return lambda *stages: read_pipeline(write_pipeline(tmp_path / "p", stages))
+    return lambda *stages: read_pipeline(write_pipeline(tmp_path / f"{len(list(tmp_path.iterdir()))}", stages))
 
 
 def test_by_default_the_predictor_answers_and_asks_only_for_what_it_needs(saved) -> None:
@@ -103,6 +103,16 @@ def test_all_refusals_come_together_each_with_its_fix(saved) -> None:
     assert "params that its rule does not read: colour" in caught.value.refusals[0].reason
     assert caught.value.refusals[2].fix == "mend it."
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("outputs", [None, ["made"]])
+def test_a_column_that_only_an_unknown_stage_can_write_is_refused_by_that_stages_name(saved, outputs) -> None:
+    statement = Stage("test.SQL", "SQL_1", {"statement": "SELECT *, a * 2 AS made FROM __THIS__"})
+
+    for stages in ([statement], [statement, glued("made"), predictor()]):
+        with pytest.raises(ConversionRefused, match=r"SQL_1 +no rule converts test\.SQL") as caught:
+            lower(saved(*stages), SCHEMA, RULES, outputs)
+        assert caught.value.exit_code == 3
 
 
 def run(servable, **columns: Sequence[float]) -> Table:
@@ -208,6 +218,20 @@ def test_a_large_table_becomes_an_initializer(saved) -> None:
 
     assert [spec.name for spec in servable.inputs] == ["a"]
     assert run(servable, a=[0.0, 299_999.0, np.nan, 1e30])["o"][:, 0].tolist() == [0.0, 299_999 / 3, 0.0, 299_999 / 3]
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-9, 1 - 2**-53, 1 + 1e-15, 1.0, 0.3])
+def test_a_factor_near_one_is_not_left_out(factor: float) -> None:
+    from onnxruntime import InferenceSession
+    from spox import Tensor, argument, build
+
+    x = argument(Tensor(np.float64, ("N", 1)))
+    model = build({"x": x}, {"y": op.neg(idioms.times(op.abs(x), np.array([factor])))})
+    values = np.array([[1.0], [1 / 3], [3e-7], [1e300]])
+
+    got = InferenceSession(model.SerializeToString()).run(["y"], {"x": values})[0]
+
+    assert got.tolist() == (-(values * factor)).tolist()
 
 
 def test_elementwise_gives_a_value_the_same_bits_at_every_place_in_a_batch() -> None:
