@@ -27,18 +27,14 @@ def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
     Order:  only values that are not 0 are stored, so -0.0 loses its sign.
     Source: VectorAssembler.transform, assemble (ml/feature/VectorAssembler.scala, Spark 4.0.1)
     """
-    parts, missing = [], []
-    for column in columns:
-        var, lost = _part(column)
-        parts.append(var)
-        missing += lost
+    parts = [_part(column) for column in columns]
     width = sum(map(_width, columns))
     joined = without_sign_of_zero(op.concat(parts, axis=1) if len(parts) > 1 else parts[0])
     masks: tuple[Mask, ...] = ()
     handle = stage.params.text("handleInvalid")
-    if missing and handle != "keep":
-        rows = any_of(op.concat(missing, axis=1)) if len(missing) > 1 else missing[0]
-        masks = (Mask(rows, "null or NaN in a column to assemble", drops=handle == "skip"),)
+    missing = _missing(columns, parts)
+    if missing is not None and handle != "keep":
+        masks = (Mask(missing, "null or NaN in a column to assemble", drops=handle == "skip"),)
     attributes = tuple(attribute for column in columns for attribute in _attributes(column))
     origins = [column.origin(slot) for column in columns for slot in range(_width(column))]
     return vector(
@@ -51,21 +47,34 @@ def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
     ).because(*masks)
 
 
-def _part(column: Column) -> tuple[Var, list[Var]]:
-    """float64 [N, width], and the rows in which it is missing (one [N, 1], or none where it cannot be)."""
+def _part(column: Column) -> Var:
+    """float64 [N, width]; a null scalar is NaN."""
     match column:
         case Vector():
             column.width  # noqa: B018 (raises where it is not known)
-            return column.var, [] if column.nulls is None else [column.nulls]
+            return column.var
         case Number(type=Scalar("date" | "timestamp")):
             pass
         case Number():
-            wide = column.double()
-            return wide, [op.isnan(wide)] if column.floating else [column.is_null()] if column.nullable else []
+            return column.double()
     raise Refused(
         f"column {column.name!r} is {column.type}; VectorAssembler reads numbers, booleans and vectors.",
         fix="Spark itself refuses this column: index or cast it first.",
     )
+
+
+def _missing(columns: Sequence[Column], parts: Sequence[Var]) -> Var | None:
+    """bool [N, 1]: rows in which a scalar is null or NaN, or a vector null; None where none can be."""
+    numbers = [
+        part
+        for column, part in zip(columns, parts, strict=True)
+        if isinstance(column, Number) and (column.floating or column.nullable)
+    ]
+    lost = (
+        [op.isnan(op.concat(numbers, axis=1))] if numbers else []
+    )  # one node for all: each costs a microsecond a request
+    lost += [column.nulls for column in columns if isinstance(column, Vector) and column.nulls is not None]
+    return any_of(op.concat(lost, axis=1)) if lost else None
 
 
 def _width(column: Column) -> int:
