@@ -37,16 +37,25 @@ def spark_session() -> Iterator[SparkSession]:
         ) from error
     running = SparkContext._active_spark_context is not None  # whichever thread started it
     session = SparkSession.builder.getOrCreate() if running else _start(SparkSession.builder)
-    logger = session.sparkContext._jvm.org.apache.logging.log4j.LogManager.getRootLogger()
-    level = logger.getLevel().toString()
-    session.sparkContext.setLogLevel("OFF")
+    before = _set_level(session, "OFF")
     try:
         yield session
     finally:
         if running:
-            session.sparkContext.setLogLevel(level)
+            _set_level(session, before)
         else:
             session.stop()
+
+
+def _set_level(session: SparkSession, level: str) -> str:
+    """Set the root logger's level and return the one before. `setLogLevel` would also end pyspark's own threshold for good."""
+    log4j = session.sparkContext._jvm.org.apache.logging.log4j
+    context = log4j.LogManager.getContext(False)
+    root = context.getConfiguration().getRootLogger()
+    before: str = root.getLevel().toString()
+    root.setLevel(log4j.Level.valueOf(level))
+    context.updateLoggers()
+    return before
 
 
 def load_stages(path: Path, session: SparkSession) -> list[Any]:
