@@ -111,12 +111,18 @@ TYPED = [
     ),
     _indexed("minus-zero", doubles(-0.0, -0.0, 1.0), doubles(0.0, -0.0, 1.0, None)),
     _indexed("both-zeros", doubles(-0.0, -0.0, 0.0, 1.0), doubles(0.0, -0.0, 1.0, None)),
-    Row(
-        "indexing/nan-is-a-label",
-        (spark.StringIndexer(inputCol="s", outputCol="i", handleInvalid="keep"),),
-        train={"s": doubles(NAN, NAN, 1.0, 2.5, 2.5, 2.5, nullable=False)},
-        rows={"s": doubles(NAN, 1.0, 2.5, 0.0, INF, nullable=False)},
-        outputs=("i",),
+    *(
+        Row(  # fitting leaves NaN out: such a label comes from hand alone
+            f"indexing/nan-is-a-label-{handle}",
+            (
+                spark.StringIndexerModel.from_labels(
+                    ["2.5", "NaN", "1.0"], inputCol="s", outputCol="i", handleInvalid=handle
+                ),
+            ),
+            rows={"s": doubles(NAN, 1.0, 2.5, 0.0, INF, nullable=False)},
+            outputs=("i",),
+        )
+        for handle in ("keep", "skip", "error")
     ),
     _indexed("nan-is-unseen", doubles(1.0, 2.5), doubles(NAN, 1.0, 2.5, None), "error"),
     _indexed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import MILD, Row, Stage, column, doubles, rolled, spark, sparse, texts, vectors
+from tests.conformance.row import INF, MILD, NAN, Row, Stage, column, doubles, rolled, spark, sparse, texts, vectors
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
 N = 40
@@ -11,8 +11,12 @@ BINARY = tuple(float((i * 7 + i * i) % 5 < 2) for i in range(N))
 TERNARY = tuple(float((i * 7 + i * i) % 3) for i in range(N))
 FIVE = tuple(float((i * 3 + i * i * 7) % 5) for i in range(N))
 REAL = tuple(3.1 * a - 2.7 * b + c / 3 + (i * 13 % 7) / 5 for i, (a, b, c, _) in enumerate(X))
-ASKED = (*rolled(MILD, 4), *X, (0.0, 0.0, 0.0, 0.0), (30.0, -30.0, 0.5, 1.0), (-300.0, 300.0, 10.0, 3.1), sparse(4, {1: -2.7}),
-         *((700.0 * k, -41.0 * k, 3.0, 3.1) for k in (1, -1, 10, -10)))  # fmt: skip
+FLAT = (
+    (0.1, 0.2, 0.3, INF),
+    (0.1, 0.2, 0.3, NAN),
+)  # slot 3 is constant in fitting: its coefficient is 0, stored or not
+ASKED = (*rolled(MILD, 4), *X, *FLAT, (0.0, 0.0, 0.0, 0.0), (30.0, -30.0, 0.5, 1.0), (-300.0, 300.0, 10.0, 3.1),
+         sparse(4, {1: -2.7}), *((700.0 * k, -41.0 * k, 3.0, 3.1) for k in (1, -1, 10, -10)))  # fmt: skip
 
 
 def _logistic(name: str, labels: tuple[float, ...], smoke: bool = False, older: bool = False, **params: object) -> Row:
