@@ -12,9 +12,8 @@ import pytest
 
 from builder.tables import encode
 from tests.conformance.answering import arrow, compiled, recorded
-from tests.conformance.conftest import ALL, SPARK, chosen
+from tests.conformance.conftest import ALL, ROOT, SPARK, chosen
 
-ROOT = Path(__file__).resolve().parents[2]
 OLDEST = ROOT / ".venv-ort121" / "bin" / "python"  # the oldest onnxruntime of the release table; `make conformance`
 OWN_ROWS = 24
 
