@@ -199,7 +199,7 @@ def test_mlflow_that_does_not_answer(saved):
         held.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{held.getsockname()[1]}"
 
-        result = tritonbuild("publish", "models:/flights@champion", "--tracking-uri", uri)
+        result = tritonbuild("publish", "models:/flights@champion", "--tracking-uri", uri, "--registry-uri", uri)
 
     assert_refused(result, saved, 4, "MLflow did not answer", "MLFLOW_TRACKING_URI")
 
