@@ -152,7 +152,7 @@ def _schema(root: Path, given: Path | None, mlmodel: Mapping[str, Any] | None) -
     if file is not None:
         return _schema_file(file)
     signature = (mlmodel or {}).get("signature")
-    if not signature or not signature.get("inputs"):
+    if not isinstance(signature, dict) or not signature.get("inputs"):
         what = "was logged without a signature" if mlmodel else "is a plain Spark folder, which knows no column types"
         raise SourceError(f"{root} {what}: the types of its input columns are not known.", fix=_SCHEMA_FIX)
     return schema_of_signature(signature["inputs"], root / "MLmodel")
