@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -244,7 +245,10 @@ def stages(
 
 def main() -> None:
     """The console script."""
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()  # the process ends: a last collection over all that MLflow imports took it a second
 
 
 def _wanted(
