@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from builder.errors import UsageError
 from builder.types import Progress, Silent
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _ask_spark(
     derived_rows: int,
     progress: Progress,
 ) -> Evidence:
+    if not derived_rows and not (evidence_rows and rows is not None and rows.rows):
+        raise UsageError("no rows are left to ask Spark.", fix="give --rows, or let --derived-rows be above 0.")
     from builder.evidence.recording import Every
     from builder.evidence.recording import record as ask
 

@@ -86,6 +86,8 @@ def published(repository: Path, name: str) -> tuple[Table, Servable]:
     from builder.evidence import load
 
     evidence = load(file)
+    if not evidence.rows:  # all of them were a user's
+        return Table({spec.name: _blank(spec) for spec in inputs}), servable
     fine = evidence.answers["invalid"][:, 0] == 0
     return evidence.inputs.take(fine if fine.any() else slice(None)), servable
 
