@@ -58,6 +58,12 @@ def test_a_file_in_the_place_of_the_folder(saved):
     assert_refused(result, saved, 2, "is a file, not a folder")
 
 
+def test_a_path_that_the_disk_does_not_take(saved):
+    result = tritonbuild("check", "x" * 300, "--schema", saved.schema)
+
+    assert (result.exit_code, "cannot be read" in result.stderr) == (2, True)
+
+
 def test_a_folder_that_is_no_model(saved):
     shutil.rmtree(saved.path / "metadata")
 
