@@ -79,7 +79,7 @@ def models(repository: Path) -> tuple[str, ...]:
 
 
 def read_manifest(repository: Path, name: str, version: int | None = None) -> dict[str, Any]:
-    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or no JSON."""
+    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or not ours."""
     there = versions(repository, name)
     if not there or (version is not None and version not in there):
         which = name if version is None else f"version {version} of {name}"
@@ -94,6 +94,12 @@ def read_manifest(repository: Path, name: str, version: int | None = None) -> di
         ) from error
     if not isinstance(document, dict):
         raise UsageError(f"{path} is no manifest: it holds a JSON {type(document).__name__}.")
+    lacking = [key for key in ("source", "stages", "inputs", "outputs") if key not in document]
+    if lacking:
+        raise UsageError(
+            f"{path} lacks {', '.join(lacking)}: tritonbuild did not write it.",
+            fix="publish the model with tritonbuild.",
+        )
     return document
 
 

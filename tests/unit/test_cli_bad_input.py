@@ -268,6 +268,22 @@ def test_asking_a_server_that_is_not_there(saved):
     assert_refused(result, saved, 4, "did not answer", "tritonbuild serve")
 
 
+@pytest.mark.parametrize("address", ["localhost", "localhost:abc", "localhost:99999", "", "[::1"])
+def test_an_address_that_is_none(saved, address):
+    result = tritonbuild("predict", "model", "{}", "--grpc", address)
+
+    assert (result.exit_code, "is no address" in result.stderr) == (2, True)
+
+
+def test_a_manifest_that_is_not_ours(saved):
+    saved.publish("--unproven")
+    (saved.repository / "model" / "1" / "manifest.json").write_text("{}")
+
+    result = tritonbuild("verify", "model", "--repository", saved.repository)
+
+    assert (result.exit_code, "lacks source" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("row", ["{", "[1]", "null", "[" * 100_000, '{"v": 1' + "0" * 5000 + "}"])
 def test_a_row_that_is_no_json_object(saved, row):
     assert_refused(tritonbuild("predict", "flights", row), saved, 2, "the row is")
