@@ -37,7 +37,7 @@ def record(
     Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
     """
     from builder.evidence.rows import read_rows
-    from builder.source import fetch, keep
+    from builder.source import SCHEMA_FILE, fetch, keep
 
     model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
     servable, proof = _proof(model, outputs)
@@ -46,7 +46,7 @@ def record(
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         files = [_save(evidence, Path(folder))]
         if schema is not None:
-            files.append(Path(shutil.copy(schema, Path(folder) / "schema.json")))
+            files.append(Path(shutil.copy(schema, Path(folder) / SCHEMA_FILE)))
         keep(model, files, tracking_uri=tracking_uri, registry_uri=registry_uri)
     return evidence
 
@@ -135,7 +135,8 @@ def _ask_spark(
 
 def _save(evidence: Evidence, folder: Path) -> Path:
     from builder.evidence import save
+    from builder.source import EVIDENCE_FILE
 
-    file = folder / "evidence.parquet"
+    file = folder / EVIDENCE_FILE
     save(evidence, file)
     return file
