@@ -41,6 +41,11 @@ def evidence_of(
             fix="tritonbuild record SOURCE --rows FILE, then publish it again.",
         )
     evidence = load(file)
+    if not evidence.rows:
+        raise UsageError(
+            f"{file} holds no rows: there is nothing to compare.",
+            fix="all of them were a user's: give --source, or publish with --evidence-in-repository.",
+        )
     digest = manifest["source"]["digest"]
     if evidence.digest != digest:
         raise UsageError(

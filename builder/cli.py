@@ -197,7 +197,9 @@ def predict(
 def bench(
     name: Name,
     repository: Repository = HERE,
-    requests: Annotated[int, typer.Option(min=1, help="requests a measurement")] = 2000,
+    requests: Annotated[
+        int, typer.Option(min=1, help="requests a measurement; less of large ones, never below 200")
+    ] = 2000,
     concurrency: Annotated[str, typer.Option(help="workers, comma-separated")] = "1,4",
     rows: Annotated[str, typer.Option(help="rows a request, comma-separated")] = "1,256",
     spark: Annotated[

@@ -42,7 +42,10 @@ def prove(
     from builder.evidence import compare, load
     from builder.graph.session import in_process
 
-    evidence = load(model.evidence).of_model(servable, model.digest)
+    evidence = load(model.evidence)
+    if not evidence.rows:  # all of nothing is equal
+        raise UsageError(f"the evidence of {model.uri} holds no rows.", fix="record it anew, with rows.")
+    evidence = evidence.of_model(servable, model.digest)
     progress.step(f"proving against {evidence.rows} answers of Spark {evidence.spark_version}")
     report = compare(evidence, in_process(servable)(evidence.inputs))
     if not report.passed:

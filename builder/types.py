@@ -219,6 +219,9 @@ class InvalidReason:
     column: str
     reason: str
 
+    def json(self) -> dict[str, Any]:
+        return {"code": self.code, "stage": self.stage, "column": self.column, "reason": self.reason}
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -257,6 +260,16 @@ class StageVerdict:
     word: Word | None = None
     note: str = ""
     fix: str = ""
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "uid": self.uid,
+            "class": self.spark_class,
+            "verdict": self.verdict,
+            "word": self.word,
+            "note": self.note,
+            "fix": self.fix,
+        }
 
 
 INVALID = TensorSpec("invalid", Scalar("integer"), nullable=False)

@@ -114,8 +114,13 @@ class SavedPipeline:
 
 def read_pipeline(path: Path) -> SavedPipeline:
     """Read the folder that `PipelineModel.save` wrote (or a single saved stage). Raises SourceError with what is wrong."""
-    root = read_stage(path)
-    return SavedPipeline(path, root.spark_version, tuple(_flatten(root)))
+    try:
+        root = read_stage(path)
+        return SavedPipeline(path, root.spark_version, tuple(_flatten(root)))
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error}).", fix="check its permissions, or copy it again."
+        ) from error
 
 
 def read_stage(path: Path) -> SavedStage:
