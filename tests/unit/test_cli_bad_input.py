@@ -197,7 +197,7 @@ def test_evidence_cut_short(saved):
 def test_evidence_without_a_row_proves_nothing(saved):
     saved.add_evidence(ROWS.take(slice(0, 0)))
 
-    assert_refused(saved.publish(), saved, 2, "holds no rows")
+    assert_refused(saved.publish(), saved, 2, "holds no row that Spark answered")
 
 
 def test_verifying_where_all_rows_were_a_users(saved):
