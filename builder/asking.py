@@ -41,6 +41,11 @@ def evidence_of(
             fix="tritonbuild record SOURCE --rows FILE, then publish it again.",
         )
     evidence = load(file)
+    if not evidence.rows:
+        raise UsageError(
+            f"{file} holds no rows: there is nothing to compare.",
+            fix="all of them were a user's: give --source, or publish with --evidence-in-repository.",
+        )
     digest = manifest["source"]["digest"]
     if evidence.digest != digest:
         raise UsageError(
@@ -81,7 +86,7 @@ def parse_row(text: str) -> dict[str, Any]:
     fix = 'write it as \'{"carrier": "UA", "seats": null}\'; `tritonbuild check SOURCE` lists the columns.'
     try:
         row = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise UsageError(f"the row is no JSON: {error}.", fix=fix) from error
     if not isinstance(row, dict):
         raise UsageError(f"the row is a JSON {type(row).__name__}, not an object.", fix=fix)

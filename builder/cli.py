@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 from dataclasses import replace
 from pathlib import Path
@@ -198,7 +197,9 @@ def predict(
 def bench(
     name: Name,
     repository: Repository = HERE,
-    requests: Annotated[int, typer.Option(min=1, help="requests a measurement")] = 2000,
+    requests: Annotated[
+        int, typer.Option(min=1, help="requests a measurement; less of large ones, never below 200")
+    ] = 2000,
     concurrency: Annotated[str, typer.Option(help="workers, comma-separated")] = "1,4",
     rows: Annotated[str, typer.Option(help="rows a request, comma-separated")] = "1,256",
     spark: Annotated[
@@ -246,11 +247,10 @@ def stages(
 
 def main() -> None:
     """The console script."""
-    # MLflow's and SQLAlchemy's imports make a million objects that live to the end. Walking them for cycles again and
-    # again, and once more at exit, was 2 of the 6 s that publishing from the registry took.
-    gc.set_threshold(1_000_000)
-    atexit.register(gc.freeze)
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()  # the process ends: a last collection over all that MLflow imports took it a second
 
 
 def _wanted(

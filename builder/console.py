@@ -128,7 +128,7 @@ def show_server(server: Server) -> None:
 def streaming(server: Server) -> int:
     """Wait until Ctrl-C (0) or until the server ends by itself (its exit code, told with its last words)."""
     try:
-        code = server.wait()
+        code = server.wait(on_line=say)
     except KeyboardInterrupt:
         say("stopping")
         return 0

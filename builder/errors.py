@@ -56,7 +56,7 @@ class Unreachable(TritonbuildError):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one stage cannot be converted. Shapes: none; all text."""
+    """Why one stage cannot be converted."""
 
     stage: str  # uid
     reason: str

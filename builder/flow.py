@@ -95,9 +95,11 @@ def publish(
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
+    from builder.triton.repository import check_local
 
     progress = progress or Silent()
     progress.step(f"fetching {wanted.source}")
+    check_local(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
     pipeline = read_pipeline(model.path)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from builder.outcomes import reason_json, verdict_json
 from builder.types import Servable
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def manifest(
         },
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],
-        "invalid": [reason_json(reason) for reason in servable.invalid],
-        "stages": [verdict_json(verdict) for verdict in servable.stages],
+        "invalid": [reason.json() for reason in servable.invalid],
+        "stages": [verdict.json() for verdict in servable.stages],
         "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
         "proof": UNPROVEN if proof is None else _proof(model, proof),
     }

@@ -35,10 +35,10 @@ class Checked:
         return {
             "source": self.source,
             "convertible": not self.refused,
-            "stages": [verdict_json(verdict) for verdict in self.verdicts],
+            "stages": [verdict.json() for verdict in self.verdicts],
             "inputs": [tensor_json(spec) for spec in self.inputs],
             "outputs": [tensor_json(spec) for spec in self.outputs],
-            "invalid": [reason_json(reason) for reason in self.invalid],
+            "invalid": [reason.json() for reason in self.invalid],
             "evidence": self.evidence,
             "notes": list(self.notes),
         }
@@ -151,23 +151,12 @@ class Support:
         return {"stages": [{"class": rule.spark_class, "word": rule.word, "note": rule.note} for rule in self.rules]}
 
     def markdown(self) -> str:
-        """The README's table: a line a family (Spark's package), its classes by word."""
+        """The README's table: a line a class, named with its package."""
         lines = ["| Spark class | equal | |", "|---|---|---|"]
         for rule in self.rules:
             family = rule.spark_class.removeprefix("org.apache.spark.ml.").rsplit(".", 1)[0]
             lines.append(f"| `{family}.{rule.name}` | `{rule.word}` | {rule.note} |")
         return "\n".join(lines)
-
-
-def verdict_json(verdict: StageVerdict) -> dict[str, Any]:
-    return {
-        "uid": verdict.uid,
-        "class": verdict.spark_class,
-        "verdict": verdict.verdict,
-        "word": verdict.word,
-        "note": verdict.note,
-        "fix": verdict.fix,
-    }
 
 
 def tensor_json(spec: TensorSpec) -> dict[str, Any]:
@@ -179,7 +168,3 @@ def tensor_json(spec: TensorSpec) -> dict[str, Any]:
         "triton": spec.triton,
         "width": spec.width,
     }
-
-
-def reason_json(reason: InvalidReason) -> dict[str, Any]:
-    return {"code": reason.code, "stage": reason.stage, "column": reason.column, "reason": reason.reason}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.errors import CheckFailed, UsageError
-from builder.types import Progress, Servable
+from builder.types import INVALID, Progress, Servable
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
@@ -42,7 +42,13 @@ def prove(
     from builder.evidence import compare, load
     from builder.graph.session import in_process
 
-    evidence = load(model.evidence).of_model(servable, model.digest)
+    evidence = load(model.evidence)
+    if not (evidence.answers[INVALID.name] == 0).any():  # all of nothing is equal
+        raise UsageError(
+            f"the evidence of {model.uri} holds no row that Spark answered.",
+            fix="record it anew, with rows that it answers.",
+        )
+    evidence = evidence.of_model(servable, model.digest)
     progress.step(f"proving against {evidence.rows} answers of Spark {evidence.spark_version}")
     report = compare(evidence, in_process(servable)(evidence.inputs))
     if not report.passed:

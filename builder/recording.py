@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from builder.errors import UsageError
 from builder.types import Progress, Silent
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def record(
     Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
     """
     from builder.evidence.rows import read_rows
-    from builder.source import fetch, keep
+    from builder.source import SCHEMA_FILE, fetch, keep
 
     model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
     servable, proof = _proof(model, outputs)
@@ -45,7 +46,7 @@ def record(
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         files = [_save(evidence, Path(folder))]
         if schema is not None:
-            files.append(Path(shutil.copy(schema, Path(folder) / "schema.json")))
+            files.append(Path(shutil.copy(schema, Path(folder) / SCHEMA_FILE)))
         keep(model, files, tracking_uri=tracking_uri, registry_uri=registry_uri)
     return evidence
 
@@ -112,6 +113,8 @@ def _ask_spark(
     derived_rows: int,
     progress: Progress,
 ) -> Evidence:
+    if not derived_rows and not (evidence_rows and rows is not None and rows.rows):
+        raise UsageError("no rows are left to ask Spark.", fix="give --rows, or let --derived-rows be above 0.")
     from builder.evidence.recording import Every
     from builder.evidence.recording import record as ask
 
@@ -132,7 +135,8 @@ def _ask_spark(
 
 def _save(evidence: Evidence, folder: Path) -> Path:
     from builder.evidence import save
+    from builder.source import EVIDENCE_FILE
 
-    file = folder / "evidence.parquet"
+    file = folder / EVIDENCE_FILE
     save(evidence, file)
     return file

@@ -19,6 +19,9 @@ def encode(rows: pa.Table, specs: Sequence[TensorSpec]) -> Table:
 
     Raises UsageError where a column is missing, has a null that its type cannot carry, or does not cast.
     """
+    twice = [spec.name for spec in specs if rows.column_names.count(spec.name) > 1]
+    if twice:
+        raise UsageError(f"column {twice[0]!r} is there twice.", fix="rename one of the two.")
     missing = [spec.name for spec in specs if spec.name not in rows.column_names]
     if missing:
         raise UsageError(
@@ -43,12 +46,31 @@ def from_dicts(rows: Sequence[Mapping[str, Any]], specs: Sequence[TensorSpec]) -
     for spec in specs:
         values = [row.get(spec.name) for row in rows]
         try:
-            columns[spec.name] = pa.array(values, type=_arrow_type(spec))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            columns[spec.name] = pa.array(_unchanged(values, spec), type=_json_type(values, spec))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:  # ValueError: no UTF-8
             raise UsageError(
                 f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null."
             ) from error
     return encode(pa.table(columns), specs)
+
+
+def _unchanged(values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
+    """The values, none of which Arrow would change without a word: 1.5 to 1, true to 1.0. Raises ValueError."""
+    whole = spec.dtype.kind == "i" and spec.type != Scalar("boolean")
+    for value in values:
+        if (whole and isinstance(value, float) and not value.is_integer()) or (
+            isinstance(value, bool) and spec.type != Scalar("boolean")
+        ):
+            raise ValueError(f"{value!r} is none.")
+    return values
+
+
+def _json_type(values: Sequence[Any], spec: TensorSpec) -> Any:
+    """The column's Arrow type; JSON has no dates and times, so they may come as ISO 8601 text, which `encode` casts."""
+    import pyarrow as pa
+
+    dated = spec.type in (Scalar("date"), Scalar("timestamp"))
+    return pa.string() if dated and any(isinstance(value, str) for value in values) else arrow_type(spec)
 
 
 def decode(table: Table, specs: Sequence[TensorSpec]) -> pa.Table:
@@ -58,7 +80,8 @@ def decode(table: Table, specs: Sequence[TensorSpec]) -> pa.Table:
     return pa.table({spec.name: _decode_column(table[spec.name], spec) for spec in specs if spec.name in table})
 
 
-def _arrow_type(spec: TensorSpec) -> Any:
+def arrow_type(spec: TensorSpec) -> Any:
+    """What Arrow calls the spec's column."""
     import pyarrow as pa
 
     match spec.type:
@@ -86,15 +109,15 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(spec.type, VectorType | TextArray):
-        return _encode_lists(column.to_pylist(), spec)
     try:
+        if isinstance(spec.type, VectorType | TextArray):
+            return _encode_lists(column.cast(arrow_type(spec)).to_pylist(), spec)
         if column.null_count and not spec.nullable:
             raise UsageError(
                 f"input {spec.name!r} is not nullable in the model's schema, yet the rows hold a null.",
                 fix="give a value, or record the schema with this column nullable.",
             )
-        cast = column.cast(_arrow_type(spec))
+        cast = column.cast(arrow_type(spec))
         if spec.dtype == np.object_:
             values = cast.fill_null(spec.null).to_pylist()
             array = np.empty(len(values), dtype=object)
@@ -125,7 +148,7 @@ def _encode_lists(rows: Sequence[Any], spec: TensorSpec) -> Array:
     longest = max((len(row) for row in rows if row is not None), default=0)
     array = np.full((len(rows), max(longest, 1)), spec.null, dtype=object)
     for i, row in enumerate(rows):
-        array[i, : len(row or ())] = row or ()
+        array[i, : len(row or ())] = [spec.null if item is None else item for item in row or ()]
     return array
 
 
@@ -133,13 +156,13 @@ def _decode_column(array: Array, spec: TensorSpec) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(spec.type, VectorType):
-        return pa.array(list(array), type=_arrow_type(spec))
+        return pa.array(list(array), type=arrow_type(spec))
     if isinstance(spec.type, TextArray):
-        return pa.array([[item for item in row if item != spec.null] for row in array], type=_arrow_type(spec))
+        return pa.array([[item for item in row if item != spec.null] for row in array], type=arrow_type(spec))
     flat = array[:, 0]
     null = None
     if spec.nullable:
         null = np.isnan(flat) if flat.dtype.kind == "f" else flat == spec.null
     if spec.type == Scalar("boolean"):
         flat = flat.astype(bool)
-    return pa.array(flat, type=_arrow_type(spec), mask=null, from_pandas=False)
+    return pa.array(flat, type=arrow_type(spec), mask=null, from_pandas=False)

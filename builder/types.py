@@ -161,11 +161,13 @@ class Table(Mapping[str, Array]):
 
     def __init__(self, columns: Mapping[str, Array]) -> None:
         self._columns = dict(columns)
-        shapes = {name: array.shape for name, array in self._columns.items()}
-        if any(len(shape) != 2 for shape in shapes.values()):
-            raise ValueError(f"a table's columns are [N, width]; got {shapes}")
-        if len({shape[0] for shape in shapes.values()}) > 1:
-            raise ValueError(f"a table's columns have one number of rows; got {shapes}")
+        rows = -1
+        for array in self._columns.values():  # one pass: a table is made for every request
+            if array.ndim != 2 or len(array) != rows != -1:
+                shapes = {name: array.shape for name, array in self._columns.items()}
+                asked = "are [N, width]" if array.ndim != 2 else "have one number of rows"
+                raise ValueError(f"a table's columns {asked}; got {shapes}")
+            rows = len(array)
 
     def __getitem__(self, name: str) -> Array:
         return self._columns[name]
@@ -219,6 +221,9 @@ class InvalidReason:
     column: str
     reason: str
 
+    def json(self) -> dict[str, Any]:
+        return {"code": self.code, "stage": self.stage, "column": self.column, "reason": self.reason}
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -257,6 +262,16 @@ class StageVerdict:
     word: Word | None = None
     note: str = ""
     fix: str = ""
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "uid": self.uid,
+            "class": self.spark_class,
+            "verdict": self.verdict,
+            "word": self.word,
+            "note": self.note,
+            "fix": self.fix,
+        }
 
 
 INVALID = TensorSpec("invalid", Scalar("integer"), nullable=False)

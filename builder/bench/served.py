@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bench.load import Connect, Latency, Load, measure
+from builder.errors import UsageError
 from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ def measure_served(
 
     Raises UsageError where the repository has no such model, Unreachable where no server starts.
     """
+    from builder.triton.repository import models
     from builder.triton.server import start
 
+    if name not in models(repository):
+        raise UsageError(f"{repository} holds no model {name} with a config.pbtxt.", fix="publish it first.")
     rows, model = published(repository, name)
     with _own_repository(repository, name, model) as own:
         progress.step("starting a tritonserver to measure")
@@ -79,13 +83,18 @@ def published(repository: Path, name: str) -> tuple[Table, Servable]:
     folder = repository / name / str(versions(repository, name)[-1])
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
-    servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+    try:
+        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+    except OSError as error:
+        raise UsageError(f"{folder} is not whole: {error}", fix="publish this version again.") from error
     file = folder / "evidence.parquet"
     if not file.is_file():
         return Table({spec.name: _blank(spec) for spec in inputs}), servable
     from builder.evidence import load
 
     evidence = load(file)
+    if not evidence.rows:  # all of them were a user's
+        return Table({spec.name: _blank(spec) for spec in inputs}), servable
     fine = evidence.answers["invalid"][:, 0] == 0
     return evidence.inputs.take(fine if fine.any() else slice(None)), servable
 
@@ -109,7 +118,14 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
         version = str(versions(repository, name)[-1])
         shutil.copytree(repository / name / version, own / name / version)
         shutil.copy(repository / name / "config.pbtxt", own / name)
-        config = text_format.Parse((own / name / "config.pbtxt").read_text("utf-8"), model_config_pb2.ModelConfig())
+        try:
+            text = (own / name / "config.pbtxt").read_text("utf-8")
+            config = text_format.Parse(text, model_config_pb2.ModelConfig())
+        except (UnicodeDecodeError, text_format.ParseError) as error:
+            raise UsageError(
+                f"{repository / name / 'config.pbtxt'} is no model configuration: {error}",
+                fix="publish the model again.",
+            ) from error
         config.name = EMPTY
         identity = identity_of(model.inputs, model.outputs)
         write_version(own, EMPTY, 1, {"model.onnx": identity.model}, text_format.MessageToString(config, as_utf8=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.errors import CheckFailed
-from builder.sparkml.schema import DECIMAL
+from builder.sparkml.schema import DECIMAL, decimal_digits
 from builder.types import Array, Field, Scalar, Schema, Table, TensorSpec, TextArray, VectorType
 
 if TYPE_CHECKING:
@@ -198,8 +198,7 @@ def _from_tensor(array: Array, spec: TensorSpec, field: Field) -> list[Any]:
 
 def _precision(field: Field) -> tuple[int, int]:
     """(digits, places) of `decimal(digits,places)`; Spark's default where only `decimal` is known."""
-    digits, _, places = str(field.metadata.get(DECIMAL, "")).partition("(")[2].rstrip(")").partition(",")
-    return (int(digits), int(places or 0)) if digits else (10, 0)
+    return decimal_digits(field.metadata) or (10, 0)
 
 
 def _decimal(value: float, field: Field) -> Decimal | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import UsageError
-from builder.tables import encode, from_dicts
+from builder.tables import arrow_type, encode, from_dicts
 from builder.types import Scalar, Table, TensorSpec
 
 _FORMS = "JSON lines (.jsonl, .ndjson), a JSON list (.json), CSV with a header (.csv) or Parquet (.parquet)"
@@ -36,7 +36,7 @@ def read_rows(file: Path, specs: Sequence[TensorSpec]) -> Table:
                 import pyarrow.parquet as pq
 
                 return encode(pq.read_table(file), specs)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, pa.ArrowException) as error:
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise UsageError(f"{file} cannot be read ({error}).", fix=f"give rows as {_FORMS}.") from error
     raise UsageError(f"{file} has no ending that tells its form.", fix=f"give rows as {_FORMS}.")
 
@@ -50,29 +50,15 @@ def _named(rows: Any, specs: Sequence[TensorSpec], file: Path) -> Table:
 
 def _read_csv(file: Path, specs: Sequence[TensorSpec]) -> Any:
     """Columns read as the inputs' types, so that 007 stays text where the model wants text."""
-    import pyarrow as pa
     from pyarrow import csv
 
-    kinds: dict[str, Any] = {
-        "string": pa.string(),
-        "double": pa.float64(),
-        "decimal": pa.float64(),
-        "float": pa.float32(),
-        "integer": pa.int32(),
-        "long": pa.int64(),
-        "short": pa.int16(),
-        "byte": pa.int8(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", tz="UTC"),
-    }
     types = {}
     for spec in specs:
         if not isinstance(spec.type, Scalar):
             raise UsageError(
                 f"input {spec.name!r} is {spec.type}, which CSV cannot hold.", fix="give JSON lines or Parquet."
             )
-        types[spec.name] = kinds[spec.type.name]
+        types[spec.name] = arrow_type(spec)
     options = csv.ConvertOptions(
         column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )

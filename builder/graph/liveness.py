@@ -46,6 +46,11 @@ def plan(
             break
         forced |= more
     _check_inputs(stages, rules, kept, live, inputs)
+    if INVALID.name in live & inputs:
+        raise UsageError(
+            f"the input column {INVALID.name!r} has the name of the output that every model answers with.",
+            fix="rename that column where the pipeline is fitted.",
+        )
     return Plan(tuple(kept), frozenset(live), chosen)
 
 

@@ -14,7 +14,7 @@ import onnx
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument, build
 
-from builder.errors import ConversionRefused, Refusal, Refused
+from builder.errors import ConversionRefused, Refusal, Refused, SourceError
 from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
@@ -81,7 +81,8 @@ def lower(
     output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
     `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
     string that stands for null on the wire.
-    Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there.
+    Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there; SourceError
+    where a stage's data is not what its class saves.
     """
     trace = _walk(pipeline, schema, rules, outputs, null_text)
     if trace.refusals:
@@ -189,7 +190,13 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
                 )
             )
             return
-        answers = _ask(trace, stage, rule)
+        try:
+            answers = _ask(trace, stage, rule)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+                fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
+            ) from error
         unread = sorted(stage.params.unread() - rule.ignores)
         if unread:
             raise Refused(

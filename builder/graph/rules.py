@@ -33,8 +33,9 @@ class Rule:
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
     `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
-    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is asked per column. `predictor`: its columns are outputs by default.
-    `nulls`: the rule reads null vectors itself; for every other, a row in which a vector it reads is null is refused.
+    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
+    asked per column, `many`: once with all of them. `nulls`: the rule reads null vectors itself; for every other, a row
+    in which a vector it reads is null is refused.
     """
 
     spark_class: str
@@ -46,7 +47,6 @@ class Rule:
     each: bool
     many: bool
     expects: type[Column]
-    predictor: bool
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
@@ -117,7 +117,6 @@ def converts(
             each,
             many,
             typing.get_args(hint)[0] if many else hint,
-            "predictionCol" in writes,
             nulls,
             note,
             weakened,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from builder.errors import UsageError
 from builder.types import Predict, Servable, Table
 
@@ -25,9 +23,8 @@ def in_process(servable: Servable, *, threads: int = 1) -> Predict:
     inputs = [(spec.name, spec.dtype) for spec in servable.inputs]
 
     def predict(rows: Table) -> Table:
-        feed = {name: rows[name].astype(dtype, copy=False) for name, dtype in inputs}
-        answers = session.run(names, feed)
-        return Table({name: np.asarray(answer) for name, answer in zip(names, answers, strict=True)})
+        feed = {name: array if (array := rows[name]).dtype == dtype else array.astype(dtype) for name, dtype in inputs}
+        return Table(dict(zip(names, session.run(names, feed), strict=True)))
 
     return predict
 

@@ -61,28 +61,31 @@ def read_folder(
     The schema is `schema` (a file) where given, else `tritonbuild/schema.json` beside the model, else MLflow's signature.
     Raises SourceError where the folder is no model, holds two, or tells no schema; UsageError on the schema file.
     """
-    if not root.exists():
-        raise SourceError(f"{root} does not exist.", fix=_forms())
-    if not root.is_dir():
-        raise SourceError(f"{root} is a file, not a folder.", fix=_forms())
-    mlmodel = _read_mlmodel(root)
-    path = root if mlmodel is None else root / _spark_data(root, mlmodel)
-    _check_one_model(path)
-    found, notes = _schema(root, schema, mlmodel)
-    evidence = root / BESIDE / EVIDENCE_FILE
-    return FetchedModel(
-        uri,
-        root,
-        path,
-        found,
-        digest(path),
-        evidence if evidence.is_file() else None,
-        name,
-        version,
-        run_id or (mlmodel or {}).get("run_id"),
-        artifacts,
-        notes,
-    )
+    try:
+        if not root.exists():
+            raise SourceError(f"{root} does not exist.", fix=_forms())
+        if not root.is_dir():
+            raise SourceError(f"{root} is a file, not a folder.", fix=_forms())
+        mlmodel = _read_mlmodel(root)
+        path = root if mlmodel is None else root / _spark_data(root, mlmodel)
+        _check_one_model(path)
+        found, notes = _schema(root, schema, mlmodel)
+        evidence = root / BESIDE / EVIDENCE_FILE
+        return FetchedModel(
+            uri,
+            root,
+            path,
+            found,
+            digest(path),
+            evidence if evidence.is_file() else None,
+            name,
+            version,
+            run_id or (mlmodel or {}).get("run_id"),
+            artifacts,
+            notes,
+        )
+    except OSError as error:
+        raise SourceError(f"{root} cannot be read ({error}).", fix="check the path and its permissions.") from error
 
 
 def digest(path: Path) -> str:
@@ -152,7 +155,7 @@ def _schema(root: Path, given: Path | None, mlmodel: Mapping[str, Any] | None) -
     if file is not None:
         return _schema_file(file)
     signature = (mlmodel or {}).get("signature")
-    if not signature or not signature.get("inputs"):
+    if not isinstance(signature, dict) or not signature.get("inputs"):
         what = "was logged without a signature" if mlmodel else "is a plain Spark folder, which knows no column types"
         raise SourceError(f"{root} {what}: the types of its input columns are not known.", fix=_SCHEMA_FIX)
     return schema_of_signature(signature["inputs"], root / "MLmodel")

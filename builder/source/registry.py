@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from builder.errors import SourceError, Unreachable, UsageError
 
@@ -67,7 +68,8 @@ def download(source: str, stores: Stores) -> Located:
     with _asking(stores) as client:
         version = _version(client, found["name"], found.get("version"), found.get("alias"))
         artifacts = client.get_model_version_download_uri(version.name, version.version)
-    root = _fetch(f"models:/{version.name}/{version.version}", artifacts, stores)
+    uri = f"models:/{version.name}/{version.version}"
+    root = _on_this_disk(uri, artifacts) or _fetch(uri, artifacts, stores)
     return Located(root, artifacts, version.run_id or None, version.name, int(version.version))
 
 
@@ -126,6 +128,19 @@ def _versions(client: MlflowClient, name: str) -> str:
         int(version.version) for version in client.search_model_versions(f"name='{name}'", max_results=20)
     )
     return f"it has: {', '.join(map(str, versions)) or 'none'}."
+
+
+def _on_this_disk(uri: str, artifacts: str) -> Path | None:
+    """The folder that a `file:` URI or a path names, opened as it is: MLflow would load its tracking store to say the same,
+    a second and a half of imports. None where the artifacts are elsewhere. Raises SourceError where they are gone.
+    """
+    at = urlparse(artifacts)
+    if at.scheme not in ("", "file"):
+        return None
+    folder = Path(url2pathname(at.path) if at.scheme else artifacts)
+    if not folder.is_dir():
+        raise SourceError(f"the files of {uri} are not there.", fix="check the path, and that its artifacts were kept.")
+    return folder
 
 
 def _fetch(uri: str, artifacts: str, stores: Stores) -> Path:

@@ -65,7 +65,13 @@ class SavedStage:
                     f"{self.uid}: {file} is no readable Parquet file ({error}).",
                     fix="copy the saved model again; this file is cut short or damaged.",
                 ) from error
-        return pa.concat_tables(tables)
+        try:
+            return pa.concat_tables(tables)
+        except pa.ArrowException as error:
+            raise SourceError(
+                f"{self.uid}: the part files in {folder} have different columns.",
+                fix="two models were saved into one folder: save it again into an empty one.",
+            ) from error
 
     def since(self, major: int, minor: int) -> bool:
         """Whether a Spark of this version or a newer one saved it."""
@@ -108,8 +114,13 @@ class SavedPipeline:
 
 def read_pipeline(path: Path) -> SavedPipeline:
     """Read the folder that `PipelineModel.save` wrote (or a single saved stage). Raises SourceError with what is wrong."""
-    root = read_stage(path)
-    return SavedPipeline(path, root.spark_version, tuple(_flatten(root)))
+    try:
+        root = read_stage(path)
+        return SavedPipeline(path, root.spark_version, tuple(_flatten(root)))
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error}).", fix="check its permissions, or copy it again."
+        ) from error
 
 
 def read_stage(path: Path) -> SavedStage:
@@ -123,7 +134,8 @@ def read_stage(path: Path) -> SavedStage:
             f"{path / 'metadata'} is not Spark ML metadata ({error!r}).",
             fix="give the folder that PipelineModel.save wrote.",
         ) from error
-    if not str(version)[:1].isdigit() or int(str(version).split(".")[0]) < 3:
+    major = str(version).partition(".")[0]
+    if not major.isdecimal() or int(major) < 3:
         raise SourceError(
             f"{uid} was saved by Spark {version}; its hashing and formats differ.",
             fix="load and save it with Spark 3.5 or newer.",
@@ -166,7 +178,8 @@ def _flatten(stage: SavedStage) -> list[SavedStage]:
         return [stage]
     uids = stage.params.texts("stageUids")
     folders = _stage_folders(stage.path / "stages")
-    strange = sorted(folder.name for folder in folders.values() if folder.name.split("_", 1)[-1] not in uids)
+    wanted = dict(enumerate(uids))
+    strange = sorted(folder.name for at, folder in folders.items() if folder.name.split("_", 1)[-1] != wanted.get(at))
     if len(folders) != len(uids) or strange:
         raise SourceError(
             f"{stage.uid} has {len(uids)} stages in its metadata and {len(folders)} folders in {stage.path / 'stages'}"
@@ -174,7 +187,7 @@ def _flatten(stage: SavedStage) -> list[SavedStage]:
             + ".",
             fix="a part is missing, or two models were saved into one folder: save it again into an empty one.",
         )
-    return [inner for index in range(len(uids)) for inner in _flatten(read_stage(folders[index]))]
+    return [inner for index in wanted for inner in _flatten(read_stage(folders[index]))]
 
 
 def _stage_folders(path: Path) -> dict[int, Path]:

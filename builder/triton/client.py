@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Client:
     """
 
     def __init__(self, url: str, protocol: Protocol = "grpc", timeout_s: float = TIMEOUT_S) -> None:
-        self.url, self.protocol, self._timeout_s = url.partition("://")[2] or url, protocol, timeout_s
+        self.url, self.protocol, self._timeout_s = _address(url), protocol, timeout_s
         self._wire = self._import()
         self._connections: dict[float, Any] = {}
         self._known: dict[tuple[str, str], ModelInfo] = {}
@@ -211,6 +212,18 @@ class Client:
             f"Triton at {self.url} did not answer over {self.protocol}: {said}",
             fix="start it with `tritonbuild serve`, or give the address of one that runs (--grpc, --http).",
         )
+
+
+def _address(url: str) -> str:
+    """host:port without its scheme. Raises UsageError where it is none."""
+    address = url.partition("://")[2] or url
+    try:
+        named = urlsplit(f"//{address}").port is not None
+    except ValueError:  # the port is no number, or too large
+        named = False
+    if not named:
+        raise UsageError(f"{url!r} is no address of a server.", fix="give host:port, such as localhost:8001.")
+    return address
 
 
 def _info(model: str, config: Mapping[str, Any]) -> ModelInfo:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder.errors import UsageError
-from builder.types import InvalidReason, Servable, TensorSpec, TextArray
+from builder.types import Servable, TensorSpec, TextArray
 
 PREFIX = "tritonbuild."
 """What begins each parameter that is ours; the onnxruntime backend ignores names that it does not know."""
@@ -74,10 +74,6 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
     return spec.json() | {"triton": spec.triton} | ({"null": _null_text(spec)} if spec.nullable else {})
 
 
-def reason_json(reason: InvalidReason) -> dict[str, Any]:
-    return {"code": reason.code, "stage": reason.stage, "column": reason.column, "reason": reason.reason}
-
-
 def _sections(
     servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str]
 ) -> Iterator[tuple[str, Any]]:
@@ -127,7 +123,7 @@ def _ours(servable: Servable) -> dict[str, str]:
     documents: dict[str, Any] = {
         "inputs": [spec_json(spec) for spec in servable.inputs],
         "outputs": [spec_json(spec) for spec in servable.outputs],
-        "invalid": [reason_json(reason) for reason in servable.invalid],
+        "invalid": [reason.json() for reason in servable.invalid],
     }
     return {PREFIX + key: json.dumps(document, ensure_ascii=False) for key, document in documents.items()}
 

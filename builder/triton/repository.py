@@ -24,6 +24,7 @@ CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # a path has lost the second slash
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")  # a name of 20 digits ends the whole server; 0-prefixed ones are not read
 
 
@@ -34,6 +35,16 @@ class Published:
     path: Path  # <repository>/<name>/<version>
     version: int
     changed: bool
+
+
+def check_local(repository: Path) -> Path:
+    """The repository, where it is a folder here; of `s3://bucket/x` a path would make a folder `s3:`. Raises UsageError."""
+    if _ADDRESS.match(str(repository)):
+        raise UsageError(
+            f"{repository} is an address; a repository is a folder on this machine.",
+            fix="publish into a folder, then copy it: a version is whole once its folder is there.",
+        )
+    return repository
 
 
 def check_name(name: str) -> str:
@@ -51,14 +62,16 @@ def check_name(name: str) -> str:
 def versions(repository: Path, name: str) -> tuple[int, ...]:
     """The versions that Triton sees, lowest first; none where the model is not there."""
     folder = repository / check_name(name)
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(int(item.name) for item in folder.iterdir() if item.is_dir() and _VERSION.fullmatch(item.name)))
+    with _disk_errors(repository):
+        if not folder.is_dir():
+            return ()
+        found = [item.name for item in folder.iterdir() if item.is_dir() and _VERSION.fullmatch(item.name)]
+    return tuple(sorted(map(int, found)))
 
 
 def models(repository: Path) -> tuple[str, ...]:
     """The models in a repository, in order of name: folders that hold a config.pbtxt. Raises UsageError, Unreachable."""
-    if not repository.is_dir():
+    if not check_local(repository).is_dir():
         raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
     with _disk_errors(repository):
         found = [item.name for item in repository.iterdir() if (item / CONFIG).is_file()]
@@ -66,7 +79,7 @@ def models(repository: Path) -> tuple[str, ...]:
 
 
 def read_manifest(repository: Path, name: str, version: int | None = None) -> dict[str, Any]:
-    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or no JSON."""
+    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or not ours."""
     there = versions(repository, name)
     if not there or (version is not None and version not in there):
         which = name if version is None else f"version {version} of {name}"
@@ -81,6 +94,12 @@ def read_manifest(repository: Path, name: str, version: int | None = None) -> di
         ) from error
     if not isinstance(document, dict):
         raise UsageError(f"{path} is no manifest: it holds a JSON {type(document).__name__}.")
+    lacking = [key for key in ("source", "stages", "inputs", "outputs") if key not in document]
+    if lacking:
+        raise UsageError(
+            f"{path} lacks {', '.join(lacking)}: tritonbuild did not write it.",
+            fix="publish the model with tritonbuild.",
+        )
     return document
 
 
@@ -98,6 +117,7 @@ def write_version(
     Raises UsageError (bad name, number or path; other content under the same version), Unreachable (the disk refuses).
     """
     check_name(name)
+    check_local(repository)
     if version is not None and not _VERSION.fullmatch(str(version)):
         raise UsageError(f"{version} is no version.", fix="versions are whole numbers from 1 on, of at most 18 digits.")
     for relative in files:

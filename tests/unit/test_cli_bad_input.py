@@ -16,7 +16,7 @@ import pytest
 
 from tests.house.sources import ROOT
 from tests.saved import Stage, min_max, write_pipeline
-from tests.unit.cli import HIGH, LOW, VECTOR, Saved, save_model, tritonbuild, write_schema
+from tests.unit.cli import HIGH, LOW, ROWS, VECTOR, Saved, save_model, tritonbuild, write_schema
 
 
 @pytest.fixture
@@ -56,6 +56,12 @@ def test_a_file_in_the_place_of_the_folder(saved):
     result = tritonbuild("publish", saved.schema, "--schema", saved.schema, "--unproven")
 
     assert_refused(result, saved, 2, "is a file, not a folder")
+
+
+def test_a_path_that_the_disk_does_not_take(saved):
+    result = tritonbuild("check", "x" * 300, "--schema", saved.schema)
+
+    assert (result.exit_code, "cannot be read" in result.stderr) == (2, True)
 
 
 def test_a_folder_that_is_no_model(saved):
@@ -188,6 +194,32 @@ def test_evidence_cut_short(saved):
     assert_refused(saved.publish(), saved, 2, "no evidence that can be read")
 
 
+def test_evidence_without_a_row_proves_nothing(saved):
+    saved.add_evidence(ROWS.take(slice(0, 0)))
+
+    assert_refused(saved.publish(), saved, 2, "holds no row that Spark answered")
+
+
+def test_verifying_where_all_rows_were_a_users(saved):
+    saved.add_evidence(ROWS.take(slice(0, 1)))
+    saved.publish()
+
+    result = tritonbuild("verify", "model", "--repository", saved.repository)
+
+    assert result.exit_code == 2
+    assert "there is nothing to compare" in result.stderr
+
+
+def test_an_address_in_the_place_of_the_repository(saved, monkeypatch):
+    monkeypatch.chdir(saved.repository.parent)
+
+    result = tritonbuild(
+        "publish", saved.path, "--schema", saved.schema, "--unproven", "--repository", "s3://bucket/models"
+    )
+
+    assert_refused(result, saved, 2, "is an address")
+
+
 def test_answers_that_are_not_sparks_are_not_published(saved):
     saved.add_evidence(spoil=True)
 
@@ -236,7 +268,23 @@ def test_asking_a_server_that_is_not_there(saved):
     assert_refused(result, saved, 4, "did not answer", "tritonbuild serve")
 
 
-@pytest.mark.parametrize("row", ["{", "[1]", "null"])
+@pytest.mark.parametrize("address", ["localhost", "localhost:abc", "localhost:99999", "", "[::1"])
+def test_an_address_that_is_none(saved, address):
+    result = tritonbuild("predict", "model", "{}", "--grpc", address)
+
+    assert (result.exit_code, "is no address" in result.stderr) == (2, True)
+
+
+def test_a_manifest_that_is_not_ours(saved):
+    saved.publish("--unproven")
+    (saved.repository / "model" / "1" / "manifest.json").write_text("{}")
+
+    result = tritonbuild("verify", "model", "--repository", saved.repository)
+
+    assert (result.exit_code, "lacks source" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("row", ["{", "[1]", "null", "[" * 100_000, '{"v": 1' + "0" * 5000 + "}"])
 def test_a_row_that_is_no_json_object(saved, row):
     assert_refused(tritonbuild("predict", "flights", row), saved, 2, "the row is")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.errors import ConversionRefused, Refused, UsageError
+from builder.errors import ConversionRefused, Refused, SourceError, UsageError
 from builder.graph import idioms
 from builder.graph.columns import Mask, Number, Text, Vector, number, vector
 from builder.graph.idioms import constant
@@ -263,3 +264,16 @@ def test_text_is_null_where_it_is_the_chosen_marker(saved, marker: str) -> None:
     rows = from_dicts([{"s": "a"}, {"s": None}, {"s": ""}], servable.inputs)
     assert rows["s"][1, 0] == marker
     assert in_process(servable)(rows)["o"].tolist() == [[0.0], [1.0], [0.0]]
+
+
+@converts("test.Labels", word="bit")
+def labels(stage: SavedStage, x: Number) -> Number:
+    return number(op.mul(x.var, constant(float(stage.row()["factors"][1]))))
+
+
+def test_saved_data_of_another_shape_is_told_by_stage_and_not_a_traceback(saved) -> None:
+    rules = {rule.spark_class: rule for rule in labels.__rules__}
+    data = pa.table({"factors": [[1.0]]})
+
+    with pytest.raises(SourceError, match=r"L_1: its saved params and data are not those of a Labels \(IndexError"):
+        lower(saved(Stage("test.Labels", "L_1", {"inputCol": "a", "outputCol": "o"}, data=data)), SCHEMA, rules)

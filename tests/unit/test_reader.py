@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from builder.errors import SourceError
@@ -145,3 +147,24 @@ def test_every_matrix_layout_is_the_same_numbers(kind: str, transposed: bool) ->
     }
 
     assert dense_matrix(saved).tolist() == wanted.tolist()
+
+
+def test_stage_folders_in_another_order_than_the_metadatas_are_refused(tmp_path: Path) -> None:
+    stages = write_pipeline(tmp_path / "p", [scaler("MinMaxScaler_a"), scaler("MinMaxScaler_b")]) / "stages"
+    (stages / "0_MinMaxScaler_a").rename(stages / "2_MinMaxScaler_a")
+
+    with pytest.raises(SourceError, match="among them 2_MinMaxScaler_a"):
+        read_pipeline(stages.parent)
+
+
+def test_part_files_of_two_models_are_told(tmp_path: Path) -> None:
+    path = write_pipeline(tmp_path / "p", [scaler()])
+    pq.write_table(pa.table({"other": [1]}), path / "stages/0_MinMaxScaler_1/data/part-00007-1-c000.snappy.parquet")
+
+    with pytest.raises(SourceError, match="have different columns"):
+        read_pipeline(path).stages[0].table()
+
+
+def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="saved by Spark 4x"):
+        read_pipeline(write_pipeline(tmp_path / "p", [scaler()], spark_version="4x"))

@@ -99,3 +99,32 @@ def test_a_table_of_unequal_columns_is_refused() -> None:
         Table({"a": np.zeros((1, 1)), "b": np.zeros((2, 1))})
     with pytest.raises(ValueError, match=r"are \[N, width\]"):
         Table({"a": np.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("integer", 1.5), ("timestamp", 1.5), ("double", True), ("string", "\udcff"), ("double", 10**400)],
+)
+def test_a_value_that_would_be_changed_on_its_way_is_refused(name: ScalarName, value: object) -> None:
+    with pytest.raises(UsageError, match=f"input 'c' is {name}"):
+        from_dicts([{"c": value}], [spec(name)])
+
+
+def test_dates_and_times_may_come_as_text_since_json_has_none() -> None:
+    days = from_dicts([{"c": "1970-01-03"}, {"c": None}], [spec("date")])
+    times = from_dicts([{"c": "1970-01-01T00:00:01Z"}], [spec("timestamp")])
+
+    assert days["c"].tolist() == [[2], [-(2**31)]]
+    assert times["c"].tolist() == [[10**6]]
+
+
+@pytest.mark.parametrize("rows", [[1.0], [["a", "b"]], [{"type": 1, "values": [1.0, 2.0]}]])
+def test_a_column_that_holds_no_vectors_is_refused(rows: list[object]) -> None:
+    with pytest.raises(UsageError, match="is vector"):
+        encode(pa.table({"v": rows}), [TensorSpec("v", VectorType(2), True, 2)])
+
+
+def test_a_null_inside_a_text_array_is_its_marker() -> None:
+    table = from_dicts([{"c": ["a", None]}], [TensorSpec("c", TextArray(), True, -1)])
+
+    assert table["c"].tolist() == [["a", "␀"]]
