@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WORK = Path("demo-work")
 REPOSITORY = WORK / "model_repository"
-REQUESTS = 1000
+REQUESTS = 600
 ROW = (
     '{"carrier": "UA", "origin": "EWR", "dest": "IAH", "engine": null, "month": 1, "hour": 5, "distance": 1400, '
     '"seats": null, "plane_year": null, "dep_delay": 2.0, "temp": 39.02, "humid": 59.37, "wind_speed": 12.66, '

@@ -12,7 +12,7 @@ from builder.evidence.frames import answers, to_spark
 from builder.evidence.session import load_stages, spark_session, transform
 from builder.types import INVALID, Array, Schema, Servable, Table
 
-WARM_UP, RUNS = 5, 30  # a tenth of a second or more each; the JVM compiles through the first ones
+WARM_UP, RUNS = 5, 20  # a tenth of a second or more each; the JVM compiles through the first ones
 
 
 def time_transform(path: Path, schema: Schema, row: Table, model: Servable, dropped: Collection[str]) -> Array:
