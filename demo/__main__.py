@@ -194,7 +194,7 @@ def _lines(result: Result) -> dict[str, str]:
             for one in (took[True, by, 1],)
         },
         "  an empty model over gRPC (p50)": f"{empty.p50_us / 1000:.2f} ms",
-        "one row, onnxruntime alone (p50)": f"{took[True, 'onnxruntime, in process', 1].p50_us:,.0f} µs",
+        "one row, onnxruntime in process (p50)": f"{took[True, 'onnxruntime, in process', 1].p50_us:,.0f} µs",
         "rows/s over gRPC, 256 a request": f"{took[True, 'gRPC', 256].rows_per_s:,.0f}",
         "faster than Spark, one row": f"{spark.p50_us / served.p50_us:,.0f} times",
     }
