@@ -231,8 +231,9 @@ def test_mlflow_that_does_not_answer(saved):
         held.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{held.getsockname()[1]}"
 
-        # in a process of its own: MLflow keeps the registry that it was told for all who come after
-        result = outside("publish", "models:/flights@champion", environment=os.environ | {
+        # in a process of its own, told nothing else: MLflow writes the stores that other tests named into the environment
+        told = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        result = outside("publish", "models:/flights@champion", environment=told | {
             "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": uri,
         }, cwd=saved.path.parent)  # fmt: skip
 
