@@ -5,7 +5,8 @@
 
 The annotations are the declaration: a parameter `Vector`, `Number`, `Text` or `Column` is one input column of that type;
 `Sequence[...]` takes all input columns at once (VectorAssembler). A rule with a parameter `i: int` before its column is
-asked once per column of a stage that maps column i to column i (StringIndexer with inputCols).
+asked once per column of a stage that maps column i to column i (StringIndexer with inputCols). A rule with a parameter
+`ask: Ask` before its columns has stages inside of its own, and asks their rules with it (OneVsRestModel).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Number, Text, Vector
@@ -27,13 +28,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 _READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
 
 
+class Ask(Protocol):
+    """Ask the rule of a stage inside of another one: column params that it writes → its answers."""
+
+    def __call__(self, stage: SavedStage, *columns: Column) -> Mapping[str, Column]: ...
+
+
 @dataclass(frozen=True)
 class Rule:
     """How one Spark class is converted.
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
-    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
-    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
+    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `also` are column params
+    whose columns the rule takes behind those of `reads`, where they are set. `ignores` are params that only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
     asked per column, `many`: once with all of them. `nulls`: the rule reads null vectors itself; for every other, a row
     in which a vector it reads is null is refused.
     """
@@ -46,10 +53,12 @@ class Rule:
     ignores: frozenset[str]
     each: bool
     many: bool
-    expects: type[Column]
+    expects: tuple[type[Column], ...]
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
+    also: tuple[str, ...] = ()
+    nests: bool = False
 
     @property
     def name(self) -> str:
@@ -62,7 +71,7 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        return columns_of(stage, self.reads)
+        return columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
@@ -74,11 +83,12 @@ class Rule:
         """Whether Spark leaves out rows here, whoever reads the stage's columns."""
         return "handleInvalid" in stage.params.names() and stage.params.raw("handleInvalid") == "skip"
 
-    def check(self, column: Column) -> Column:
-        """The column, or Refused where it is not of the annotated type."""
-        if not isinstance(column, self.expects):
+    def check(self, column: Column, place: int = 0) -> Column:
+        """The column, or Refused where it is not of the type annotated at its place."""
+        expected = self.expects[min(place, len(self.expects) - 1)]
+        if not isinstance(column, expected):
             raise Refused(
-                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[self.expects]}.",
+                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[expected]}.",
                 fix="check the schema given: Spark itself would refuse this column.",
             )
         return column
@@ -98,15 +108,16 @@ def converts(
     nulls: bool = False,
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
+    also: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
     def mark(function: F) -> F:
         hints = typing.get_type_hints(function)
         parameters = list(inspect.signature(function).parameters)[1:]
-        each = bool(parameters) and hints[parameters[0]] is int
-        hint = hints[parameters[-1]]
-        many = typing.get_origin(hint) is not None
+        each, nests = hints[parameters[0]] is int, hints[parameters[0]] is Ask
+        columns = [hints[name] for name in parameters[each or nests :]]
+        many = typing.get_origin(columns[0]) is Sequence
         rule = Rule(
             spark_class,
             word,
@@ -116,10 +127,12 @@ def converts(
             frozenset(ignores),
             each,
             many,
-            typing.get_args(hint)[0] if many else hint,
+            tuple((typing.get_args(hint) or (hint,))[0] for hint in columns),
             nulls,
             note,
             weakened,
+            tuple(also),
+            nests,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
