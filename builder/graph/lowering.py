@@ -173,6 +173,9 @@ def _argument(trace: _Trace, given: Field, width: int) -> Var:
 
 def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     """An input vector takes the width that its first consumer wants."""
+    known = trace.columns[given.name]
+    if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
+        return known.sized(width)
     sized = replace(given, type=VectorType(width))
     column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
     trace.columns[given.name] = column
@@ -229,8 +232,8 @@ def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
         ) from error
 
 
-def _check_unread(stage: SavedStage, rule: Rule) -> None:
-    unread = sorted(stage.params.unread() - rule.ignores)
+def _check_unread(stage: SavedStage, rule: Rule, *given: str) -> None:
+    unread = sorted(stage.params.unread() - rule.ignores - set(given))
     if unread:
         raise Refused(
             f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
@@ -271,7 +274,7 @@ def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[s
         rule = _rule_of(stage, trace.rules)
         with _blaming(stage, rule):
             answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
-        _check_unread(stage, rule)
+        _check_unread(stage, rule, *rule.reads, *rule.also, *rule.writes)
     except Refused as refused:
         raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
     trace.inside.append(rule.word_of(stage))

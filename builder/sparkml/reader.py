@@ -28,6 +28,9 @@ SEARCHES = frozenset(
         "pyspark.ml.tuning.TrainValidationSplitModel",
     }
 )
+_JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
+    "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def read_stage(path: Path) -> SavedStage:
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(spark_class, uid, params, path, str(version), extra)
+    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
