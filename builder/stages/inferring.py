@@ -45,7 +45,8 @@ def naive_bayes(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number]:
     kind = stage.params.text("modelType")
     if kind not in kinds:
         raise Refused(f"modelType is {kind!r}.", fix=f"Spark knows {', '.join(kinds)}.")
-    raw = kinds[kind](stage.row(), x)
+    row = stage.row()
+    raw = kinds[kind](row, x.sized(row["theta"]["numCols"]))
     return classified(stage, raw, softmax(raw))
 
 
@@ -94,7 +95,6 @@ def _bernoulli(row: Mapping[str, Any], x: Vector) -> Vector:
 def _added(x: Vector, weights: Array, stored: Array, start: Array) -> Vector:
     """start + weights · x, weights [K, F] → [N, K]. Of infinite weights (smoothing 0) a stored 0 makes NaN."""
     endless = np.isinf(weights)
-    x = x.sized(weights.shape[1])
     if not endless.any():
         return margins(x, weights, stored, start)
     raw = margins(x, np.where(endless, 0.0, weights), stored & ~endless, start)
@@ -120,7 +120,6 @@ def _of_numbers(value: Var, slack: Var | None) -> Var | None:
 def _gaussian(row: Mapping[str, Any], x: Vector) -> Vector:
     """pi - (Σ (x - theta)² / sigma + Σ log(sigma)) / 2. Order: from the first slot on."""
     theta, sigma, pi = dense_matrix(row["theta"]), dense_matrix(row["sigma"]), dense_vector(row["pi"])
-    x = x.sized(theta.shape[1])
     with np.errstate(all="ignore"):
         logs = np.log(sigma)
         spread = np.cumsum(logs, axis=1)[:, -1]

@@ -66,6 +66,15 @@ ROWS = [
         outputs=("rawPrediction", "p"),
         word="elementary",
     ),
+    Row(  # pyspark forgets the outer name when it saves; the JVM reads every model inside under one of its own
+        "delegating/other-raw-column",
+        (spark.OneVsRest(classifier=spark.LogisticRegression(maxIter=3, rawPredictionCol="r"), rawPredictionCol="r"),),
+        train={"features": vectors(*X), "label": doubles(*TERNARY)},
+        rows={"features": vectors(*X)},
+        outputs=("prediction",),
+        chosen=True,
+        word="elementary",
+    ),
     Row(
         "delegating/assembled-then-labelled",
         (
