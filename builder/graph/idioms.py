@@ -17,6 +17,7 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument
 
+from builder.graph.targeting import target
 from builder.types import Array
 
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
@@ -79,8 +81,15 @@ def times(x: Var, factors: Array) -> Var:
 
 
 def exp(x: Var) -> Var:
-    """e^x, [N, K] float64."""
-    return elementwise(op.exp, x)
+    """e^x, [N, K] float64.
+
+    Where onnxruntime's Exp ends at -708.4 (before 1.21), what is below is e^(x + 700) * e^-700: the sum is exact.
+    """
+    if target().deep_exp:
+        return elementwise(op.exp, x)
+    deep = op.less(x, constant(-708.0))
+    raised = elementwise(op.exp, op.where(deep, op.add(x, constant(700.0)), x))
+    return op.mul(raised, op.where(deep, constant(math.exp(-700.0)), constant(1.0)))
 
 
 def log(x: Var) -> Var:
