@@ -31,7 +31,7 @@ from builder.graph.targeting import target
 from builder.types import Array
 
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
-_LARGE_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 16  # spox's inference copies a constant at each use: 40 uses of 0.8 MB took 5 s
 _DOT_TERMS = 128  # of one MatMul: as many as onnxruntime adds in one go
 _tables: ContextVar[list[tuple[Var, Array]] | None] = ContextVar("tables", default=None)
 
@@ -42,11 +42,14 @@ def constant(value: Array | float | int | bool) -> Var:
 
 
 def table(array: Array) -> Var:
-    """A constant of any size. Above 1 MB it becomes an initializer after the build: op.const of 244 MB took 12 s and 2.8 GB."""
+    """A constant of any size. Above 64 KB it becomes an initializer after the build: op.const of 244 MB took 12 s and 2.8 GB.
+
+    A long row's length is left open: ONNX's inference takes integers for a shape, and made half a second of each use of 1 M.
+    """
     open_tables = _tables.get()
     if array.nbytes <= _LARGE_BYTES or open_tables is None:
         return op.const(array)
-    var = argument(Tensor(array.dtype, array.shape))
+    var = argument(Tensor(array.dtype, array.shape if array.ndim > 1 else (None,)))
     open_tables.append((var, array))
     return var
 

@@ -1,7 +1,7 @@
 """Trees without `ai.onnx.ml.TreeEnsemble`: all trees are walked together, a level at a time, over tables of nodes.
 
 For onnxruntime before 1.21. Exact (thresholds are doubles, nothing is added), and slower: [N, T] values are gathered
-six times a level.
+five times a level.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ def walked(attributes: Mapping[str, Array], x: Var) -> Var:
     """
     assert (attributes["nodes_modes"] == _LEQ).all(), "a forest's nodes ask x <= threshold"
     inner, leaves = len(attributes["nodes_splits"]), len(attributes["leaf_weights"])
+    assert inner + leaves < 2**31, "nodes are counted in int32"
     stay = np.arange(inner, inner + leaves)
     true, false = (
         np.concatenate([attributes[f"nodes_{side}nodeids"] + inner * attributes[f"nodes_{side}leafs"], stay])
         for side in ("true", "false")
     )
     roots = np.asarray(attributes["tree_roots"])
-    depth = _depth(true, false, roots, inner)
-    narrow = np.int32 if inner + leaves < 2**31 else np.int64
-    features = table(np.concatenate([attributes["nodes_featureids"], np.zeros(leaves)]).astype(narrow))
+    features = table(np.concatenate([attributes["nodes_featureids"], np.zeros(leaves)]).astype(np.int32))
     thresholds = table(np.concatenate([attributes["nodes_splits"], np.zeros(leaves)]))
-    yes, no = table(true.astype(narrow)), table(false.astype(narrow))
-    node = op.expand(op.const(roots.astype(narrow)[None, :]), beside_rows(x, len(roots)))
-    for _ in range(depth):
+    yes, no = table(true.astype(np.int32)), table(false.astype(np.int32))
+    node = op.expand(op.const(roots.astype(np.int32)[None, :]), beside_rows(x, len(roots)))
+    for _ in range(_depth(true, false, roots, inner)):
         value = op.gather_elements(x, op.gather(features, node), axis=1)
         below = op.less_or_equal(value, op.gather(thresholds, node))
         node = op.where(below, op.gather(yes, node), op.gather(no, node))
