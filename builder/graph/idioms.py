@@ -227,3 +227,8 @@ def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
 def text_at(texts: Sequence[str], x: Var) -> Var:
     """x [N, 1] float64 → [N, 1] string: the text of that index, truncated and clamped as `to_index` does."""
     return op.gather(op.const(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))
+
+
+def remainder(x: Var, y: Var) -> Var:
+    """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
+    return op.mod(x, y, fmod=1)

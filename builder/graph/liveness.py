@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.errors import ConversionRefused, Refusal, UsageError
+from builder.errors import ConversionRefused, Refusal, Refused, UsageError
 from builder.graph.rules import Rule, columns_of
 from builder.sparkml.reader import SavedStage
 from builder.types import INVALID, Schema
@@ -29,8 +29,9 @@ def plan(
     """Decide what is kept. A stage that only drops rows (`skip`) is kept where all it reads is there anyway.
 
     Raises UsageError where an output does not exist, or a kept stage reads a column that nothing gives; ConversionRefused
-    where a stage that no rule knows may be what would have given it.
+    where a stage that no rule knows may be what would have given it, or where a stage does not tell its columns.
     """
+    _check_names(stages, rules)
     chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
     inputs = {field.name for field in schema}
     _check_outputs(chosen, stages, rules, inputs)
@@ -100,6 +101,18 @@ def _backwards(
 def _drops_rows(stage: SavedStage, rules: Mapping[str, Rule]) -> bool:
     rule = rules.get(stage.spark_class)
     return rule is not None and rule.drops_rows(stage)
+
+
+def _check_names(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
+    """Which columns a statement reads and writes is known once it is understood."""
+    refused = []
+    for stage in stages:
+        try:
+            reads(stage, rules), writes(stage, rules)
+        except Refused as error:
+            refused.append(Refusal(stage.uid, error.reason, error.fix))
+    if refused:
+        raise ConversionRefused(refused, len(stages))
 
 
 def _check_outputs(

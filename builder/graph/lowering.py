@@ -16,7 +16,7 @@ from spox import Tensor, Var, argument, build
 
 from builder.errors import ConversionRefused, Refusal, Refused, SourceError
 from builder.graph import liveness
-from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
+from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.rules import Rule
@@ -216,6 +216,8 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
     """Output name → column, from the rule's answers."""
+    if rule.named:
+        return list(rule.function(stage, trace.columns, trace.live).items())
     outputs = rule.outputs(stage)
     if rule.each:
         inputs = rule.inputs(stage)
@@ -247,16 +249,26 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
     seen: set[int] = set()
     for name, column in answers:
         for mask in sorted(column.masks, key=lambda mask: not mask.drops):
-            if id(mask) not in seen and (mask.drops or name in trace.live):
+            if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
                 trace.masks.append((ordinal, stage.uid, name, mask))
         if name in trace.live:
             trace.probes.extend(column.probes)
         if name:
-            kept = column.marked(trace.null_text) if isinstance(column, Text) else column
+            kept = _marked(column, trace.null_text)
             slack = None if kept.slack is None else op.expand(kept.slack, op.shape(kept.var))
             trace.columns[name] = replace(kept, name=name, masks=(), probes=(), slack=slack)
             trace.made.append(name)
+
+
+def _marked(column: Column, null_text: str) -> Column:
+    """Nulls as their marker."""
+    match column:
+        case Text():
+            return column.marked(null_text)
+        case Number():
+            return column.marked()
+    return column
 
 
 def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:

@@ -5,7 +5,9 @@
 
 The annotations are the declaration: a parameter `Vector`, `Number`, `Text` or `Column` is one input column of that type;
 `Sequence[...]` takes all input columns at once (VectorAssembler). A rule with a parameter `i: int` before its column is
-asked once per column of a stage that maps column i to column i (StringIndexer with inputCols).
+asked once per column of a stage that maps column i to column i (StringIndexer with inputCols). A rule with a parameter
+`Mapping[str, Column]` is given every column there is and the names of those that somebody reads, and answers by name;
+its `reads` and `writes` are functions of the stage (SQLTransformer: the statement names them).
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from builder.types import Word
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
+
 _READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
 
 
@@ -34,15 +38,16 @@ class Rule:
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
     `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
     only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
-    asked per column, `many`: once with all of them. `nulls`: the rule reads null vectors itself; for every other, a row
-    in which a vector it reads is null is refused.
+    asked per column, `many`: once with all of them, `named`: with all columns by their names. `nulls`: the rule reads
+    null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark leaves
+    out rows at this stage, where `handleInvalid` does not tell.
     """
 
     spark_class: str
     word: Word
     function: Callable[..., Any]
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
+    reads: Names
+    writes: Names
     ignores: frozenset[str]
     each: bool
     many: bool
@@ -50,6 +55,8 @@ class Rule:
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
+    named: bool = False
+    drops: Callable[[SavedStage], bool] | None = None
 
     @property
     def name(self) -> str:
@@ -62,16 +69,20 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        return columns_of(stage, self.reads)
+        return self.reads(stage) if callable(self.reads) else columns_of(stage, self.reads)
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
+        if callable(self.writes):
+            return self.writes(stage)
         if self.each or self.writes == _OUTPUT:
             return columns_of(stage, self.writes)
         return tuple(stage.params.text(name) if name in stage.params else "" for name in self.writes)
 
     def drops_rows(self, stage: SavedStage) -> bool:
         """Whether Spark leaves out rows here, whoever reads the stage's columns."""
+        if self.drops is not None:
+            return self.drops(stage)
         return "handleInvalid" in stage.params.names() and stage.params.raw("handleInvalid") == "skip"
 
     def check(self, column: Column) -> Column:
@@ -92,12 +103,13 @@ def converts(
     spark_class: str,
     *,
     word: Word,
-    reads: Sequence[str] = _INPUT,
-    writes: Sequence[str] = _OUTPUT,
+    reads: Sequence[str] | Callable[[SavedStage], tuple[str, ...]] = _INPUT,
+    writes: Sequence[str] | Callable[[SavedStage], tuple[str, ...]] = _OUTPUT,
     ignores: Iterable[str] = (),
     nulls: bool = False,
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
+    drops: Callable[[SavedStage], bool] | None = None,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -106,20 +118,23 @@ def converts(
         parameters = list(inspect.signature(function).parameters)[1:]
         each = bool(parameters) and hints[parameters[0]] is int
         hint = hints[parameters[-1]]
-        many = typing.get_origin(hint) is not None
+        named = typing.get_origin(hints[parameters[0]]) is Mapping
+        many = not named and typing.get_origin(hint) is not None
         rule = Rule(
             spark_class,
             word,
             function,
-            tuple(reads),
-            tuple(writes),
+            reads if callable(reads) else tuple(reads),
+            writes if callable(writes) else tuple(writes),
             frozenset(ignores),
             each,
             many,
-            typing.get_args(hint)[0] if many else hint,
+            Column if named else typing.get_args(hint)[0] if many else hint,
             nulls,
             note,
             weakened,
+            named,
+            drops,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.params import Params
+from builder.types import Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,12 @@ class SavedStage:
     path: Path
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+    session: Session = Session()
+
+    @property
+    def ansi(self) -> bool:
+        """Whether Spark computes by the ANSI standard here: as the session says, else as the version that saved it does."""
+        return self.since(4, 0) if self.session.ansi is None else self.session.ansi
 
     def table(self, name: str = "data") -> pa.Table:
         """Every row of the stage's Parquet folder `name`, from all its part files; rows in no promised order.
@@ -119,6 +126,10 @@ class SavedPipeline:
     path: Path
     spark_version: str
     stages: tuple[SavedStage, ...]
+
+    def under(self, session: Session) -> SavedPipeline:
+        """The same pipeline, to answer as in this session."""
+        return replace(self, stages=tuple(replace(stage, session=session) for stage in self.stages))
 
 
 def read_pipeline(path: Path) -> SavedPipeline:

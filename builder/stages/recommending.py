@@ -6,7 +6,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.errors import Refused, SourceError
+from builder.errors import SourceError
 from builder.graph.columns import Mask, Number, number
 from builder.graph.idioms import clamped, constant, sequential_sum
 from builder.graph.lookup import place_of, rows_at
@@ -17,10 +17,18 @@ from builder.types import Array, Scalar
 _LOWEST, _HIGHEST = -(2**31), 2**31 - 1  # an id is Spark's IntegerType
 
 
+def _ids(stage: SavedStage) -> tuple[str, ...]:
+    return stage.params.text("userCol"), stage.params.text("itemCol")
+
+
+def _drops_unknown(stage: SavedStage) -> bool:
+    return stage.params.text("coldStartStrategy").lower() == "drop"  # else "nan": Spark checks it where it is set
+
+
 @converts(
     "org.apache.spark.ml.recommendation.ALSModel",
     word="bit",
-    reads=("userCol", "itemCol"),
+    reads=_ids,
     writes=("predictionCol",),
     ignores=(
         "alpha",
@@ -29,7 +37,6 @@ _LOWEST, _HIGHEST = -(2**31), 2**31 - 1  # an id is Spark's IntegerType
         "finalStorageLevel",
         "implicitPrefs",
         "intermediateStorageLevel",
-        "itemCol",
         "maxIter",
         "nonnegative",
         "numItemBlocks",
@@ -38,8 +45,8 @@ _LOWEST, _HIGHEST = -(2**31), 2**31 - 1  # an id is Spark's IntegerType
         "ratingCol",
         "regParam",
         "seed",
-        "userCol",
     ),
+    drops=_drops_unknown,
 )
 def als(stage: SavedStage, user: Number, item: Number) -> Number:
     """prediction = Σ userFactor · itemFactor, float32.
@@ -64,13 +71,6 @@ def als(stage: SavedStage, user: Number, item: Number) -> Number:
         reason = f"no factors were fitted for {user.name!r} or {item.name!r}"
         masks.append(Mask(op.and_(ids, op.isnan(total)), reason, drops=True))
     return number(total, type=Scalar("float"), masks=tuple(masks))
-
-
-def _drops_unknown(stage: SavedStage) -> bool:
-    strategy = stage.params.text("coldStartStrategy").lower()
-    if strategy not in ("nan", "drop"):
-        raise Refused(f"coldStartStrategy is {strategy!r}.", fix="Spark knows 'nan' and 'drop'.")
-    return strategy == "drop"
 
 
 def _factors(stage: SavedStage, name: str, x: Number, rank: int) -> tuple[Var, Var]:
