@@ -8,7 +8,7 @@ TrainValidationSplitModel.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,22 @@ class SavedStage:
         Raises SourceError where the folder is missing, empty, cut short or not Parquet.
         """
         import pyarrow as pa
+
+        tables = list(self.parts(name))
+        try:
+            return pa.concat_tables(tables)
+        except pa.ArrowException as error:
+            raise SourceError(
+                f"{self.uid}: the part files in {self.path / name} have different columns.",
+                fix="two models were saved into one folder: save it again into an empty one.",
+            ) from error
+
+    def parts(self, name: str = "data", columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The tables of the folder's part files, one after the other, as `table` puts them together; chosen columns alone.
+
+        Raises SourceError where the folder is missing or empty, or a file is cut short, not Parquet or without a column.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         folder = self.path / name
@@ -63,22 +79,15 @@ class SavedStage:
                 f"{self.uid}: {folder} holds no Parquet file.",
                 fix="copy the saved model again; this folder is not whole.",
             )
-        tables = []
         for file in files:
             try:
-                tables.append(pq.ParquetFile(file).read())  # read_table would import pandas: half a second
+                table = pq.ParquetFile(file).read(columns)  # read_table would import pandas: half a second
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(
                     f"{self.uid}: {file} is no readable Parquet file ({error}).",
                     fix="copy the saved model again; this file is cut short or damaged.",
                 ) from error
-        try:
-            return pa.concat_tables(tables)
-        except pa.ArrowException as error:
-            raise SourceError(
-                f"{self.uid}: the part files in {folder} have different columns.",
-                fix="two models were saved into one folder: save it again into an empty one.",
-            ) from error
+            yield table
 
     def since(self, major: int, minor: int) -> bool:
         """Whether a Spark of this version or a newer one saved it."""

@@ -30,7 +30,7 @@ from tests.conformance.table import TABLE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "conformance"
 NUMBER = "__row"  # the column that tells an answer's row
-_MODULES = ("feature", "classification", "regression", "clustering", "tuning", "evaluation", "pipeline", "linalg")
+_MODULES = ("feature", "classification", "regression", "clustering", "recommendation", "fpm", "tuning", "evaluation", "pipeline", "linalg")
 
 
 def entry(row: Row, spark_version: str) -> Path:
@@ -101,7 +101,11 @@ def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: di
     except _spark_errors():
         # round robin, one row a partition; the checkpoint keeps a stage's filter from moving in front of it
         frame = frame.repartition(frame.count()).localCheckpoint()
-        found = _each(session, frame, model.transform(frame).select(NUMBER, *row.outputs), raised)
+        split = model.transform(frame).select(NUMBER, *row.outputs)
+        if split.rdd.getNumPartitions() == frame.rdd.getNumPartitions():
+            found = _each(session, frame, split, raised)
+        else:
+            found = _one_by_one(frame, model, row, raised)
     answers.update({each[0]: each[1:] for each in found})
     return json.loads(answered.drop(NUMBER).schema.json())
 
@@ -115,6 +119,18 @@ def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> li
         try:
             socket = context._jvm.PythonRDD.runJob(context._jsc.sc(), rows._jrdd, [partition])
             found += _from_socket(socket, rows._jrdd_deserializer)
+        except _spark_errors() as error:
+            raised[number] = str(error)[:500]
+    return found
+
+
+def _one_by_one(frame: Any, model: Any, row: Row, raised: dict[int, str]) -> list[Any]:
+    """A plan for each row: where the model joins (ALS), rows do not stay in their partitions."""
+    found = []
+    for (number,) in frame.select(NUMBER).collect():
+        alone = frame.where(frame[NUMBER] == number).localCheckpoint()
+        try:
+            found += model.transform(alone).select(NUMBER, *row.outputs).collect()
         except _spark_errors() as error:
             raised[number] = str(error)[:500]
     return found
