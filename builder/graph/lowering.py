@@ -6,8 +6,11 @@ gathered; one exception tells them all. Rules compute `slack` beside their value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -41,6 +44,7 @@ from builder.types import (
     TensorSpec,
     TextArray,
     VectorType,
+    Word,
     dtype_of,
     null_of,
 )
@@ -67,6 +71,8 @@ class _Trace:
     masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
 def lower(
@@ -145,12 +151,14 @@ def _walk(
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
     with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
-        trace = _Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost))
+        trace = _Trace(
+            plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules
+        )
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
             if kept:
-                _convert(trace, ordinal, stage, rules.get(stage.spark_class))
+                _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
                     StageVerdict(
@@ -211,11 +219,11 @@ def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     return column
 
 
-def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) -> None:
+def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
+    trace.inside.clear()
     try:
-        if rule is None:
-            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
             trace.lost |= set(rule.outputs(stage))
             trace.verdicts.append(
@@ -228,28 +236,46 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
                 )
             )
             return
-        try:
+        with _blaming(stage, rule):
             answers = _ask(trace, stage, rule)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
-                fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
-            ) from error
-        unread = sorted(stage.params.unread() - rule.ignores)
-        if unread:
-            raise Refused(
-                f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
-                fix="they may change its answers: report the class, the params and the Spark version that saved them.",
-            )
+        _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, {stage.spark_class: rule} if rule else {}))
+        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+        trace.lost |= set(liveness.writes(stage, trace.rules))
         trace.verdicts.append(
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
+    word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
+
+
+def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
+    if stage.spark_class not in rules:
+        raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+    return rules[stage.spark_class]
+
+
+@contextmanager
+def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
+    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+            fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
+        ) from error
+
+
+def _check_unread(stage: SavedStage, rule: Rule) -> None:
+    unread = sorted(stage.params.unread() - rule.ignores)
+    if unread:
+        raise Refused(
+            f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
+            fix="they may change its answers: report the class, the params and the Spark version that saved them.",
+        )
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
@@ -267,13 +293,31 @@ def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
         given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
-        return [(out, rule.function(stage, i, column).because(*_nulls(rule, [column]))) for out, i, column in given]
-    columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
-    answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
-    answers = answer if isinstance(answer, tuple) else (answer,)
+        return [(out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [col]))) for out, i, col in given]
+    columns = [rule.check(trace.columns[name], place) for place, name in enumerate(rule.inputs(stage))]
+    answers = _answers(trace, stage, rule, *([columns] if rule.many else columns))
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
     masks = _nulls(rule, columns)
     return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
+
+
+def _answers(trace: _Trace, stage: SavedStage, rule: Rule, *given: Any) -> tuple[Any, ...]:
+    asks = (partial(_ask_inside, trace),) if rule.nests else ()
+    answer = rule.function(stage, *asks, *given)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[str, Column]:
+    """`Ask`: a refusal in there is told with the inner stage's uid, and its word counts for the outer one's."""
+    try:
+        rule = _rule_of(stage, trace.rules)
+        with _blaming(stage, rule):
+            answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        _check_unread(stage, rule)
+    except Refused as refused:
+        raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    trace.inside.append(rule.word_of(stage))
+    return dict(zip(rule.writes, answers, strict=True))
 
 
 def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:

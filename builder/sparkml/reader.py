@@ -89,6 +89,10 @@ class SavedStage:
                 ) from error
             yield table
 
+    def nested(self, name: str) -> SavedStage:
+        """The stage saved in this one's folder `name`. Raises SourceError where there is none."""
+        return read_stage(self.path / name)
+
     def since(self, major: int, minor: int) -> bool:
         """Whether a Spark of this version or a newer one saved it."""
         parts = [int(part) for part in self.spark_version.split(".")[:2]]
