@@ -227,3 +227,8 @@ def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
 def text_at(texts: Sequence[str], x: Var) -> Var:
     """x [N, 1] float64 → [N, 1] string: the text of that index, truncated and clamped as `to_index` does."""
     return op.gather(op.const(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))
+
+
+def smallest(x: Var) -> Var:
+    """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
+    return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)

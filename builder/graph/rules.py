@@ -23,6 +23,7 @@ from builder.sparkml.reader import SavedStage
 from builder.types import Word
 
 F = TypeVar("F", bound=Callable[..., Any])
+Names = Callable[[SavedStage], tuple[str, ...]]
 
 _READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
 
@@ -32,17 +33,17 @@ class Rule:
     """How one Spark class is converted.
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
-    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
-    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
+    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. Where no param's value
+    names the columns, `reads` and `writes` are functions of the stage. `ignores` are params that only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
     asked per column, `many`: once with all of them. `nulls`: the rule reads null vectors itself; for every other, a row
-    in which a vector it reads is null is refused.
+    in which a vector it reads is null is refused. `unasked`: a client who names no outputs gets none of this rule's.
     """
 
     spark_class: str
     word: Word
     function: Callable[..., Any]
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
+    reads: tuple[str, ...] | Names
+    writes: tuple[str, ...] | Names
     ignores: frozenset[str]
     each: bool
     many: bool
@@ -50,6 +51,7 @@ class Rule:
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
+    unasked: bool = False
 
     @property
     def name(self) -> str:
@@ -66,7 +68,7 @@ class Rule:
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
-        if self.each or self.writes == _OUTPUT:
+        if callable(self.writes) or self.each or self.writes == _OUTPUT:
             return columns_of(stage, self.writes)
         return tuple(stage.params.text(name) if name in stage.params else "" for name in self.writes)
 
@@ -92,12 +94,13 @@ def converts(
     spark_class: str,
     *,
     word: Word,
-    reads: Sequence[str] = _INPUT,
-    writes: Sequence[str] = _OUTPUT,
+    reads: Sequence[str] | Names = _INPUT,
+    writes: Sequence[str] | Names = _OUTPUT,
     ignores: Iterable[str] = (),
     nulls: bool = False,
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
+    unasked: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -111,8 +114,8 @@ def converts(
             spark_class,
             word,
             function,
-            tuple(reads),
-            tuple(writes),
+            reads if callable(reads) else tuple(reads),
+            writes if callable(writes) else tuple(writes),
             frozenset(ignores),
             each,
             many,
@@ -120,6 +123,7 @@ def converts(
             nulls,
             note,
             weakened,
+            unasked=unasked,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -141,8 +145,10 @@ def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
     return found
 
 
-def columns_of(stage: SavedStage, names: Sequence[str]) -> tuple[str, ...]:
+def columns_of(stage: SavedStage, names: Sequence[str] | Names) -> tuple[str, ...]:
     """The columns named by the first of these params that is set: a list as it is, a single name as one."""
+    if callable(names):
+        return names(stage)
     found = [(name, stage.params.raw(name)) for name in names]
     value = next((value for _, value in found if value), ())
     return (value,) if isinstance(value, str) else tuple(value)
