@@ -244,3 +244,8 @@ def text_at(texts: Sequence[str], x: Var) -> Var:
 def remainder(x: Var, y: Var) -> Var:
     """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
     return op.mod(x, y, fmod=1)
+
+
+def smallest(x: Var) -> Var:
+    """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
+    return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)

@@ -67,11 +67,11 @@ def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> 
     """The columns of the last predictor and of what follows it; without one, the columns that no later stage reads."""
     predictors = [i for i, stage in enumerate(stages) if "predictionCol" in stage.params.names()]
     if predictors:
-        return tuple(name for stage in stages[predictors[-1] :] for name in writes(stage, rules) if name)
+        return tuple(name for stage in stages[predictors[-1] :] for name in _offered(stage, rules) if name)
     read_later: set[str] = set()
     found: list[str] = []
     for stage in reversed(stages):
-        found = [name for name in writes(stage, rules) if name and name not in read_later] + found
+        found = [name for name in _offered(stage, rules) if name and name not in read_later] + found
         read_later |= set(reads(stage, rules))
     return tuple(found)
 
@@ -88,6 +88,12 @@ def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     if rule:
         return rule.outputs(stage)
     return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+
+
+def _offered(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """What a stage writes, but for what nobody gets unasked."""
+    rule = rules.get(stage.spark_class)
+    return () if rule is not None and rule.unasked else writes(stage, rules)
 
 
 def _backwards(

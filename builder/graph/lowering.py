@@ -98,7 +98,8 @@ def lower(
     trace = _walk(pipeline, schema, rules, outputs, null_text, target)
     if trace.refusals:
         raise ConversionRefused(trace.refusals, len(pipeline.stages))
-    return _build(trace, tuple(trace.made) if every_column else trace.outputs, proof)
+    made = tuple(name for name in trace.made if name not in trace.specs)  # a stage may write onto its input
+    return _build(trace, made if every_column else trace.outputs, proof)
 
 
 def judge(

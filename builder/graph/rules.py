@@ -26,7 +26,6 @@ from builder.sparkml.reader import SavedStage
 from builder.types import Word
 
 F = TypeVar("F", bound=Callable[..., Any])
-
 Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
 
 _READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
@@ -43,12 +42,14 @@ class Rule:
     """How one Spark class is converted.
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
-    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `also` are column params
-    whose columns the rule takes behind those of `reads`, where they are set. `ignores` are params that only fitting
-    reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is asked per
-    column, `many`: once with all of them, `named`: with all columns by their names, `nests`: with the means to ask other
-    rules. `nulls`: the rule reads null vectors itself; for every other, a row in which a vector it reads is null is
-    refused. `drops`: whether Spark leaves out rows at this stage, where `handleInvalid` does not tell.
+    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. Where no param's value
+    names the columns, `reads` and `writes` are functions of the stage. `also` are column params whose columns the rule
+    takes behind those of `reads`, where they are set. `ignores` are params that only fitting reads. `weakened` tells the
+    word of a stage whose params make it weaker than `word`. `each`: the rule is asked per column, `many`: once with all
+    of them, `named`: with all columns by their names, `nests`: with the means to ask other rules. `nulls`: the rule reads
+    null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
+    leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
+    of this rule's.
     """
 
     spark_class: str
@@ -67,6 +68,7 @@ class Rule:
     drops: Callable[[SavedStage], bool] | None = None
     also: tuple[str, ...] = ()
     nests: bool = False
+    unasked: bool = False
 
     @property
     def name(self) -> str:
@@ -79,15 +81,11 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        if callable(self.reads):
-            return self.reads(stage)
         return columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
-        if callable(self.writes):
-            return self.writes(stage)
-        if self.each or self.writes == _OUTPUT:
+        if callable(self.writes) or self.each or self.writes == _OUTPUT:
             return columns_of(stage, self.writes)
         return tuple(stage.params.text(name) if name in stage.params else "" for name in self.writes)
 
@@ -124,6 +122,7 @@ def converts(
     weakened: Callable[[SavedStage], Word] | None = None,
     drops: Callable[[SavedStage], bool] | None = None,
     also: Sequence[str] = (),
+    unasked: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -151,6 +150,7 @@ def converts(
             drops,
             tuple(also),
             nests,
+            unasked,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -172,8 +172,10 @@ def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
     return found
 
 
-def columns_of(stage: SavedStage, names: Sequence[str]) -> tuple[str, ...]:
+def columns_of(stage: SavedStage, names: Sequence[str] | Callable[[SavedStage], tuple[str, ...]]) -> tuple[str, ...]:
     """The columns named by the first of these params that is set: a list as it is, a single name as one."""
+    if callable(names):
+        return names(stage)
     found = [(name, stage.params.raw(name)) for name in names]
     value = next((value for _, value in found if value), ())
     return (value,) if isinstance(value, str) else tuple(value)

@@ -1,8 +1,8 @@
 """A saved Spark ML pipeline → `SavedStage`s, with json and pyarrow alone.
 
 Reads the layouts of Spark 3.x and 4.x: `metadata/part-*` (one JSON line), `data/*.parquet` in any number of part files
-and in any order, `stages/<i>_<uid>/`, nested pipelines, and `bestModel/` of CrossValidatorModel and
-TrainValidationSplitModel.
+and in any order, `stages/<i>_<uid>/`, nested pipelines, `bestModel/` of CrossValidatorModel and
+TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SEARCHES = frozenset(
         "pyspark.ml.tuning.TrainValidationSplitModel",
     }
 )
+FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SavedStage:
     path: Path
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
-    session: Session = Session()
+    session: Session = field(default_factory=Session)
 
     @property
     def ansi(self) -> bool:
@@ -125,7 +126,7 @@ class _Row(dict[str, Any]):
 
 @dataclass(frozen=True)
 class SavedPipeline:
-    """The stages in order, nested pipelines and searches flattened."""
+    """The stages in order, nested pipelines, searches and formulas flattened; behind a formula's stages, its own: the label's."""
 
     path: Path
     spark_version: str
@@ -198,6 +199,8 @@ def _read_metadata(path: Path) -> Mapping[str, Any]:
 def _flatten(stage: SavedStage) -> list[SavedStage]:
     if stage.spark_class in SEARCHES:
         return _flatten(read_stage(stage.path / "bestModel"))
+    if stage.spark_class == FORMULA:
+        return [*_flatten(read_stage(stage.path / "pipelineModel")), stage]
     if stage.spark_class not in PIPELINES:
         return [stage]
     uids = stage.params.texts("stageUids")

@@ -223,13 +223,18 @@ def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]])
     for i, field in enumerate(fields):
         values = [answers[number][i] for number in numbers]
         if isinstance(field["type"], dict):
-            values = [None if value is None else value.toArray().tolist() for value in values]
+            values = [None if value is None else _slots(value) for value in values]
             table[field["name"]] = pa.array(values, pa.list_(pa.float64()))
         elif field["type"].startswith("decimal"):
             table[field["name"]] = pa.array([None if v is None else float(v) for v in values], pa.float64())
         else:
             table[field["name"]] = pa.array(values, kinds[field["type"]], from_pandas=False)
     pq.write_table(pa.table(table), path)
+
+
+def _slots(value: Any) -> list[float]:
+    """A vector's slots; of an array of vectors those of all, one behind the other."""
+    return [slot for each in value for slot in _slots(each)] if isinstance(value, list) else value.toArray().tolist()
 
 
 @contextmanager
