@@ -18,13 +18,19 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from builder.errors import Refused
-from builder.graph.columns import Column, Number, Text, Vector
+from builder.graph.columns import Column, Number, Text, Texts, Vector
 from builder.sparkml.reader import SavedStage
 from builder.types import Word
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
+_READERS: Mapping[type[Column], str] = {
+    Number: "numbers",
+    Text: "strings",
+    Texts: "arrays of strings",
+    Vector: "vectors",
+    Column: "columns",
+}
 
 
 @dataclass(frozen=True)
