@@ -249,3 +249,8 @@ def remainder(x: Var, y: Var) -> Var:
 def smallest(x: Var) -> Var:
     """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
     return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)
+
+
+def wrapped(x: Var, width: int) -> Var:
+    """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
+    return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign

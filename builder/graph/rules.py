@@ -21,14 +21,20 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
-from builder.graph.columns import Column, Number, Text, Vector
+from builder.graph.columns import Column, Number, Text, Texts, Vector
 from builder.sparkml.reader import SavedStage
 from builder.types import Word
 
 F = TypeVar("F", bound=Callable[..., Any])
 Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
 
-_READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
+_READERS: Mapping[type[Column], str] = {
+    Number: "numbers",
+    Text: "strings",
+    Texts: "arrays of strings",
+    Vector: "vectors",
+    Column: "columns",
+}
 
 
 class Ask(Protocol):
