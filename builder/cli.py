@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
+from builder.releases import DEFAULT, OLDEST
 
 if TYPE_CHECKING:
     from builder.flow import Wanted
@@ -38,6 +39,11 @@ Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.js
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
 TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
 RegistryUri = Annotated[str | None, typer.Option(help="MLflow's registry, where not the tracking store's")]
+Triton = Annotated[
+    str,
+    typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
 HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
@@ -49,18 +55,23 @@ GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
 @app.command()
 def check(
     source: Source,
+    triton: Triton = DEFAULT.name,
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    markdown: Markdown = False,
     as_json: Json = False,
 ) -> None:
     """Judge every stage of SOURCE before any work: how equal to Spark, what is dropped, what is refused and why."""
     from builder import console, flow
 
     with console.talking(as_json):
-        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri))
-    console.show(outcome, as_json)
+        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri), triton=triton)
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
     if outcome.refused:
         raise typer.Exit(ConversionRefused.exit_code)
 
@@ -104,6 +115,7 @@ def publish(
     max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    triton: Triton = DEFAULT.name,
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
@@ -123,6 +135,7 @@ def publish(
             version=version,
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
+            triton=triton,
             settings=Settings(max_batch_size, max_queue_delay_us, instances, threads),
             progress=progress,
         )
@@ -232,9 +245,7 @@ def bench(
 
 
 @app.command()
-def stages(
-    markdown: Annotated[bool, typer.Option("--markdown", help="as the README has it")] = False, as_json: Json = False
-) -> None:
+def stages(markdown: Markdown = False, as_json: Json = False) -> None:
     """List the Spark classes that are converted, and how equal each is to Spark."""
     from builder import console, flow
 

@@ -76,6 +76,11 @@ def _below_zero(x: Vector) -> Mask:
     )
 
 
+def _entries(x: Vector) -> Var:
+    """Values of x, those of slots that are not stored aside where there are many."""
+    return x.var if x.sparse is None else x.sparse.values
+
+
 def _bernoulli(row: Mapping[str, Any], x: Vector) -> Vector:
     """pi + Σ log(1 - e^theta) + (theta - log(1 - e^theta)) · x, x of 0 and 1 alone."""
     theta, pi = dense_matrix(row["theta"]), dense_vector(row["pi"])
@@ -88,7 +93,8 @@ def _bernoulli(row: Mapping[str, Any], x: Vector) -> Vector:
     if raw.slack is not None:  # Java's exp and log1p are ulps away, and its sums in another order
         sums = (16.0 + min(2 * (theta.shape[1] + 4), 32)) * UNIT * (apart.sum(axis=1) + np.abs(pi))
         raw = raw.within(_of_numbers(raw.var, op.add(raw.slack, constant(sums))))
-    neither = op.not_(op.or_(op.equal(x.var, constant(0.0)), op.equal(x.var, constant(1.0))))
+    given = _entries(x)
+    neither = op.not_(op.or_(op.equal(given, constant(0.0)), op.equal(given, constant(1.0))))
     return raw.because(Mask(any_of(neither), f"vector {x.name!r} holds what is neither 0 nor 1"))
 
 
