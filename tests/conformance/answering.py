@@ -17,7 +17,7 @@ from builder.sparkml.reader import SavedPipeline, read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import INVALID, SLACK, Array, Scalar, Schema, Servable, Table
+from builder.types import INVALID, SLACK, Array, Scalar, Schema, Servable, Session, Table
 from tests.conformance.record import NUMBER, entry
 from tests.conformance.row import Column, Columns, Row
 
@@ -77,7 +77,9 @@ def _type_name(saved: Any) -> str:
 
 def compiled(row: Row, spark: Recorded, proof: bool = False) -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
-    return lower(spark.pipeline, spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof)
+    ansi = row.conf.get("spark.sql.ansi.enabled")
+    session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
+    return lower(spark.pipeline.under(session), spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof)
 
 
 def arrow(columns: Columns) -> pa.Table:
