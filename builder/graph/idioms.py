@@ -230,5 +230,10 @@ def text_at(texts: Sequence[str], x: Var) -> Var:
 
 
 def remainder(x: Var, y: Var) -> Var:
-    """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
+    """Java's `%` of floats and doubles: the sign is x's. (Whole numbers would go by way of double here.)"""
     return op.mod(x, y, fmod=1)
+
+
+def wrapped(x: Var, width: int) -> Var:
+    """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
+    return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign

@@ -144,9 +144,7 @@ def _add_input(trace: _Trace, given: Field) -> None:
                 )
         case TextArray():
             var = _argument(trace, given, -1)
-            trace.columns[given.name] = Texts(
-                var, given.type, given.nullable, name=given.name, null_text=trace.null_text
-            )
+            trace.columns[given.name] = Texts.given(var, trace.null_text, nullable=given.nullable, name=given.name)
         case Scalar():
             known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
             if given.type == Scalar("string"):
@@ -273,7 +271,7 @@ def _marked(column: Column, null_text: str) -> Column:
 
 def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     """Trace → ONNX model and what its tensors mean."""
-    columns = {name: trace.columns[name] for name in outputs}
+    columns = {name: _travelling(trace.columns[name], trace.null_text) for name in outputs}
     code = _invalid(trace, next(iter(columns.values())).var)
     results = {name: _masked(column, code, bool(trace.masks)) for name, column in columns.items()}
     specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
@@ -300,6 +298,10 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
     )
+
+
+def _travelling(column: Column, null_text: str) -> Column:
+    return column.travelling(null_text) if isinstance(column, Texts) else column
 
 
 def _width(column: Column) -> int:
@@ -329,8 +331,10 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     if not any_masks:
         return op.identity(column.var)
     fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
-    if column.type in (Scalar("string"), TextArray()):
+    if column.type == Scalar("string"):
         return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
+    if isinstance(column, Texts):  # no element at all
+        return op.where(fine, column.var, op.const(np.array([[column.null_text]], dtype=np.str_)))
     if isinstance(column.type, VectorType) or column.type == Scalar("double"):
         return op.where(fine, column.var, constant(np.nan))
     dtype = dtype_of(column.type, column.nullable)

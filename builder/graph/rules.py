@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from builder.errors import Refused
-from builder.graph.columns import Column, Number, Text, Vector
+from builder.graph.columns import Column, Number, Text, Texts, Vector
 from builder.sparkml.reader import SavedStage
 from builder.types import Word
 
@@ -28,7 +28,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
 
-_READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
+_READERS: Mapping[type[Column], str] = {
+    Number: "numbers",
+    Text: "strings",
+    Texts: "arrays of strings",
+    Vector: "vectors",
+    Column: "columns",
+}
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,8 @@ def _rest(a: Var, b: Var, kind: Kind) -> Var:
     if kind.fractional:
         return remainder(a, b)
     easy = op.or_(op.equal(b, _ZERO), op.equal(b, _MINUS))
-    return op.where(easy, _ZERO, remainder(a, op.where(easy, _ONE, b)))
+    below = op.where(easy, _ONE, b)
+    return op.where(easy, _ZERO, op.sub(a, op.mul(op.div(a, below), below)))
 
 
 def negative(a: Value, ansi: bool) -> Value:

@@ -224,7 +224,9 @@ def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]])
     table = {NUMBER: pa.array(numbers, pa.int32())}
     for i, field in enumerate(fields):
         values = [answers[number][i] for number in numbers]
-        if isinstance(field["type"], dict):
+        if isinstance(field["type"], dict) and field["type"]["type"] == "array":
+            table[field["name"]] = pa.array(values, pa.list_(pa.string()))
+        elif isinstance(field["type"], dict):
             values = [None if value is None else value.toArray().tolist() for value in values]
             table[field["name"]] = pa.array(values, pa.list_(pa.float64()))
         elif field["type"].startswith("decimal"):
