@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
-from builder.types import NULL_TEXT, Progress, Silent
+from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
@@ -25,6 +25,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -43,11 +45,13 @@ class Wanted:
 def check(wanted: Wanted) -> Checked:
     """Judge every stage before any work. What is refused is told, not raised."""
     from builder.graph.lowering import judge
+    from builder.proving import settled
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
     model = wanted.fetch()
-    verdicts, servable = judge(read_pipeline(model.path), model.schema, all_rules(), wanted.outputs)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    verdicts, servable = judge(pipeline, model.schema, all_rules(), wanted.outputs)
     tensors = (servable.inputs, servable.outputs, servable.invalid) if servable else ((), (), ())
     return Checked(wanted.source, verdicts, *tensors, model.evidence is not None, model.notes)
 
@@ -67,6 +71,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        session=wanted.session,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
@@ -91,7 +96,7 @@ def publish(
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
     from builder.graph.lowering import lower
-    from builder.proving import prove
+    from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
@@ -102,7 +107,7 @@ def publish(
     check_local(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
-    pipeline = read_pipeline(model.path)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     compiled = partial(
         lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=check_null(wanted.null_text)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from builder.errors import Refused
 from builder.graph.columns import Column, Number, Text, Texts, Vector
 from builder.sparkml.reader import SavedStage
-from builder.types import Word
+from builder.types import Session, Word
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +46,7 @@ class Rule:
     only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
     asked per column, `many`: once with all of them, `named`: with all columns by their names. `nulls`: the rule reads
     null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark leaves
-    out rows at this stage, where `handleInvalid` does not tell.
+    out rows at this stage, where `handleInvalid` does not tell. `session`: the answers hang on what no saved model holds.
     """
 
     spark_class: str
@@ -63,6 +63,7 @@ class Rule:
     weakened: Callable[[SavedStage], Word] | None = None
     named: bool = False
     drops: Callable[[SavedStage], bool] | None = None
+    session: bool = False
 
     @property
     def name(self) -> str:
@@ -116,6 +117,7 @@ def converts(
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
     drops: Callable[[SavedStage], bool] | None = None,
+    session: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -141,6 +143,7 @@ def converts(
             weakened,
             named,
             drops,
+            session,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -160,6 +163,12 @@ def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
                 assert rule.spark_class not in found, f"two rules convert {rule.spark_class}"
                 found[rule.spark_class] = rule
     return found
+
+
+def session_of(stages: Iterable[SavedStage], rules: Mapping[str, Rule]) -> Session:
+    """In which session Spark gives the graph's answers; nothing said where no stage hangs on it."""
+    asking = [stage for stage in stages if stage.spark_class in rules and rules[stage.spark_class].session]
+    return Session(asking[0].ansi, asking[0].session.timezone) if asking else Session()
 
 
 def columns_of(stage: SavedStage, names: Sequence[str]) -> tuple[str, ...]:

@@ -79,7 +79,9 @@ def compiled(row: Row, spark: Recorded, proof: bool = False) -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
     ansi = row.conf.get("spark.sql.ansi.enabled")
     session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
-    return lower(spark.pipeline.under(session), spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof)
+    return lower(
+        spark.pipeline.under(session), spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof
+    )
 
 
 def arrow(columns: Columns) -> pa.Table:
