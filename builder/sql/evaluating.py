@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.errors import Refused
 from builder.graph.columns import Column
-from builder.sql import arithmetic, choosing, comparing, mathematics
+from builder.sql import arithmetic, choosing, comparing, mathematics, wording
 from builder.sql.casting import cast
 from builder.sql.values import BOOLEAN, DOUBLE, INTEGER, LONG, STRING, Kind, Value, known, null_value, read
 from builder.types import Probe
@@ -275,6 +275,56 @@ def _round(even: bool) -> Rule:
     return rule
 
 
+def _whole(scope: Scope, node: Any, value: Value) -> int:
+    if not isinstance(value.literal, int) or isinstance(value.literal, bool) or not value.kind.integral:
+        raise Refused(f"{node.sql(dialect='spark')} cuts at a place that is no literal.")
+    return value.literal
+
+
+def _substring(scope: Scope, node: Any) -> Value:
+    this, start, *size = scope.all(node, "this", "start", "length", optional=1)
+    return wording.cut(this, _whole(scope, node, start), _whole(scope, node, size[0]) if size else None)
+
+
+def _end(take: Callable[[Value, int], Value]) -> Rule:
+    def rule(scope: Scope, node: Any) -> Value:
+        this, size = scope.all(node, "this", "expression")
+        return take(this, _whole(scope, node, size))
+
+    return rule
+
+
+def _trim(scope: Scope, node: Any) -> Value:
+    if node.args.get("expression") or node.args.get("collation"):
+        raise Refused(f"{node.sql(dialect='spark')} trims other characters than spaces.")
+    side = str(node.args.get("position") or "BOTH").upper()
+    return wording.trimmed(scope.value(node.this), left=side != "TRAILING", right=side != "LEADING")
+
+
+def _like(scope: Scope, node: Any, escape: str = "\\") -> Value:
+    if node.key == "escape":
+        inner, mark = arguments(node, "this", "expression")
+        if inner.key != "like" or not mark.is_string or len(mark.this) != 1:
+            raise Refused(f"{node.sql(dialect='spark')} is not among the expressions that are converted.")
+        return _like(scope, inner, mark.this)
+    this, pattern = (scope.value(node.args[name]) for name in ("this", "expression"))
+    if set(node.args) - {"this", "expression", "negate"} - _NEUTRAL or not isinstance(pattern.literal, str):
+        raise Refused(f"{node.sql(dialect='spark')} has a pattern that is no literal.")
+    value = wording.like(this, pattern.literal, escape)
+    return comparing.negated(value) if node.args.get("negate") else value
+
+
+def _having(before: bool, after: bool) -> Rule:
+    def rule(scope: Scope, node: Any) -> Value:
+        this, words = scope.all(node, "this", "expression")
+        if not isinstance(words.literal, str):
+            raise Refused(f"{node.sql(dialect='spark')} looks for what is no literal.")
+        scope.decides(this, words)
+        return wording.having(this, words.literal, before=before, after=after)
+
+    return rule
+
+
 _RULES: Mapping[str, Rule] = {
     "column": _column,
     "literal": _literal,
@@ -325,6 +375,20 @@ _RULES: Mapping[str, Rule] = {
     "floor": _unary(lambda a: mathematics.whole(a, up=False)),
     "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
     "round": _round(even=False),
+    "concat": lambda scope, node: wording.concatenated(scope.all(node, "expressions")),
+    "dpipe": lambda scope, node: wording.concatenated(scope.all(node, "this", "expression")),
+    "lower": _unary(wording.lowered),
+    "upper": _unary(wording.uppered),
+    "length": _unary(wording.length),
+    "trim": _trim,
+    "substring": _substring,
+    "left": _end(wording.first_ones),
+    "right": _end(wording.last_ones),
+    "like": _like,
+    "escape": _like,
+    "startswith": _having(False, True),
+    "endswith": _having(True, False),
+    "contains": _having(True, True),
     "pi": lambda scope, node: known(DOUBLE, np.pi),
 }
 _CALLED: Mapping[str, Rule] = {

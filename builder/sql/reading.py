@@ -150,11 +150,11 @@ def _columns(expression: Any) -> Iterator[Any]:
 def carrying(text: str, column: str) -> str:
     """The same statement, selecting one column more: for asking Spark which row an answer belongs to."""
     from sqlglot.dialects import Spark
-    from sqlglot.tokenizer_core import TokenType
 
     depth = 0
     for token in Spark().tokenize(text):
-        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
-        if depth == 0 and token.token_type == TokenType.FROM:
+        kind = token.token_type.name
+        depth += {"L_PAREN": 1, "R_PAREN": -1}.get(kind, 0)
+        if depth == 0 and kind == "FROM":
             return f"{text[: token.start]}, `{column}` {text[token.start :]}"
     return text
