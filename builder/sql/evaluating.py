@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.errors import Refused
 from builder.graph.columns import Column
-from builder.sql import arithmetic, choosing, comparing, mathematics, wording
+from builder.sql import arithmetic, choosing, comparing, dating, mathematics, wording
 from builder.sql.casting import cast
 from builder.sql.values import BOOLEAN, DOUBLE, INTEGER, LONG, STRING, Kind, Value, known, null_value, read
 from builder.types import Probe
@@ -31,6 +31,7 @@ class Scope:
 
     columns: Mapping[str, Column]
     ansi: bool
+    timezone: str | None = None
     probes: list[Probe] = field(default_factory=list)
 
     def value(self, node: Any) -> Value:
@@ -144,6 +145,10 @@ def _cast(scope: Scope, node: Any) -> Value:
     to, inner = _kind(node.args["to"]), node.this
     if to.name == "decimal" and inner.key == "literal" and inner.is_string:
         return _decimal(Decimal(inner.this))  # 1.5BD
+    if to.name == "date" and inner.key == "literal" and inner.is_string:
+        return dating.literal_date(inner.this)
+    if to.name == "date" and (value := scope.value(inner)).kind.name in ("date", "timestamp"):
+        return dating.as_date(value, scope.timezone)
     return cast(scope.value(inner), to, scope.ansi, tries=bool(node.args.get("safe")))
 
 
@@ -314,6 +319,19 @@ def _like(scope: Scope, node: Any, escape: str = "\\") -> Value:
     return comparing.negated(value) if node.args.get("negate") else value
 
 
+def _part(name: str) -> Rule:
+    return lambda scope, node: dating.part(name, scope.all(node, "this")[0], scope.timezone)
+
+
+def _day(scope: Scope, node: Any) -> Value:
+    return dating.as_date(scope.all(node, "this")[0], scope.timezone)
+
+
+def _days_between(scope: Scope, node: Any) -> Value:
+    end, start = scope.all(node, "this", "expression")
+    return dating.days_between(end, start, scope.timezone)
+
+
 def _having(before: bool, after: bool) -> Rule:
     def rule(scope: Scope, node: Any) -> Value:
         this, words = scope.all(node, "this", "expression")
@@ -389,9 +407,13 @@ _RULES: Mapping[str, Rule] = {
     "startswith": _having(False, True),
     "endswith": _having(True, False),
     "contains": _having(True, True),
+    "tsordstodate": _day,
+    "datediff": _days_between,
+    **{name: _part(name) for name in dating.PARTS},
     "pi": lambda scope, node: known(DOUBLE, np.pi),
 }
 _CALLED: Mapping[str, Rule] = {
+    "weekday": _part("weekday"),
     "isnull": _unary(comparing.is_null),
     "isnotnull": _unary(choosing.not_null),
     "pmod": _binary(arithmetic.positive_modulo),

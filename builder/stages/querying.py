@@ -60,7 +60,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     from builder.sql.evaluating import Scope
     from builder.sql.values import written
 
-    statement, scope = _statement(stage), Scope(columns, stage.ansi)
+    statement, scope = _statement(stage), Scope(columns, stage.ansi, stage.session.timezone)
     refused: list[Refused] = []
     masks: list[Mask] = []
     if statement.condition is not None:
