@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -389,6 +390,8 @@ _RULES: Mapping[str, Rule] = {
     "pow": lambda scope, node: mathematics.power(*scope.all(node, "this", "expression")),
     "sqrt": _unary(mathematics.square_root),
     "sign": _unary(mathematics.sign_of),
+    "degrees": _unary(lambda a: mathematics.times(a, math.degrees(1.0))),
+    "radians": _unary(lambda a: mathematics.times(a, math.radians(1.0))),
     "rint": _unary(mathematics.nearest_even),
     "floor": _unary(lambda a: mathematics.whole(a, up=False)),
     "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
