@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from builder.graph.bringing import merged
 from builder.graph.rules import Rule, rules_in
 
 
 def all_rules() -> dict[str, Rule]:
-    """Spark class → rule, from every module of this package."""
-    return rules_in(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    """Spark class → rule, from every module of this package and from every package that brings rules.
+
+    Raises UsageError where what another package brings cannot be used.
+    """
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    return merged(rules_in(modules))
