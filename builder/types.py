@@ -213,6 +213,14 @@ Schema = tuple[Field, ...]
 
 
 @dataclass(frozen=True)
+class Session:
+    """What Spark's answers hang on and no saved model holds; None: as the Spark that saved it has it by default."""
+
+    ansi: bool | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True)
 class InvalidReason:
     """A row of the table k → reason: `code` k > 0; a row's `invalid` is k (Spark would stop) or -k (would drop it)."""
 

@@ -87,6 +87,7 @@ def record(
     inputs, ours = inputs.take(chosen), ours[chosen]
     proven = proof(inputs)
     dropped = {verdict.uid for verdict in servable.stages if verdict.verdict == "dropped"}
+    dropped -= {verdict.uid for verdict in servable.stages if verdict.verdict == "kept"}  # a formula's stages share one
     progress.step("starting Spark")
     with spark_session() as session:
         progress.step(f"asking Spark for {inputs.rows} answers")

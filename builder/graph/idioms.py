@@ -239,3 +239,18 @@ def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
 def text_at(texts: Sequence[str], x: Var) -> Var:
     """x [N, 1] float64 → [N, 1] string: the text of that index, truncated and clamped as `to_index` does."""
     return op.gather(op.const(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))
+
+
+def remainder(x: Var, y: Var) -> Var:
+    """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
+    return op.mod(x, y, fmod=1)
+
+
+def smallest(x: Var) -> Var:
+    """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
+    return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)
+
+
+def wrapped(x: Var, width: int) -> Var:
+    """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
+    return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign

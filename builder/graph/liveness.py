@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.errors import UsageError
+from builder.errors import ConversionRefused, Refusal, Refused, UsageError
 from builder.graph.rules import Rule, columns_of
 from builder.sparkml.reader import SavedStage
 from builder.types import INVALID, Schema
@@ -34,8 +34,9 @@ def plan(
 
     A stage that no rule knows is kept, to be refused, where nothing tells what it writes, or where it may have written a
     column that is missing. Raises UsageError where an output does not exist, or a kept stage reads a column that nothing
-    gives, and no such stage is there to blame.
+    gives, and no such stage is there to blame; ConversionRefused where a stage does not tell its columns.
     """
+    _check_names(stages, rules)
     chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
     inputs = {field.name for field in schema}
     unknown = {index for index, stage in enumerate(stages) if stage.spark_class not in rules}
@@ -66,11 +67,11 @@ def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> 
     """The columns of the last predictor and of what follows it; without one, the columns that no later stage reads."""
     predictors = [i for i, stage in enumerate(stages) if "predictionCol" in stage.params.names()]
     if predictors:
-        return tuple(name for stage in stages[predictors[-1] :] for name in writes(stage, rules) if name)
+        return tuple(name for stage in stages[predictors[-1] :] for name in _offered(stage, rules) if name)
     read_later: set[str] = set()
     found: list[str] = []
     for stage in reversed(stages):
-        found = [name for name in writes(stage, rules) if name and name not in read_later] + found
+        found = [name for name in _offered(stage, rules) if name and name not in read_later] + found
         read_later |= set(reads(stage, rules))
     return tuple(found)
 
@@ -87,6 +88,12 @@ def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     if rule:
         return rule.outputs(stage)
     return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+
+
+def _offered(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """What a stage writes, but for what nobody gets unasked."""
+    rule = rules.get(stage.spark_class)
+    return () if rule is not None and rule.unasked else writes(stage, rules)
 
 
 def _backwards(
@@ -108,6 +115,18 @@ def _backwards(
 def _drops_rows(stage: SavedStage, rules: Mapping[str, Rule]) -> bool:
     rule = rules.get(stage.spark_class)
     return rule is not None and rule.drops_rows(stage)
+
+
+def _check_names(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
+    """Which columns a statement reads and writes is known once it is understood."""
+    refused = []
+    for stage in stages:
+        try:
+            reads(stage, rules), writes(stage, rules)
+        except Refused as error:
+            refused.append(Refusal(stage.uid, error.reason, error.fix))
+    if refused:
+        raise ConversionRefused(refused, len(stages))
 
 
 def _check_outputs(

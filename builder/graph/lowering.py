@@ -6,8 +6,11 @@ gathered; one exception tells them all. Rules compute `slack` beside their value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -16,7 +19,7 @@ from spox import Tensor, Var, argument, build
 
 from builder.errors import ConversionRefused, Refusal, Refused, SourceError
 from builder.graph import liveness
-from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
+from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.needs import needs_of
@@ -41,6 +44,7 @@ from builder.types import (
     TensorSpec,
     TextArray,
     VectorType,
+    Word,
     dtype_of,
     null_of,
 )
@@ -67,6 +71,8 @@ class _Trace:
     masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
 def lower(
@@ -92,7 +98,8 @@ def lower(
     trace = _walk(pipeline, schema, rules, outputs, null_text, target)
     if trace.refusals:
         raise ConversionRefused(trace.refusals, len(pipeline.stages))
-    return _build(trace, tuple(trace.made) if every_column else trace.outputs, proof)
+    made = tuple(name for name in trace.made if name not in trace.specs)  # a stage may write onto its input
+    return _build(trace, made if every_column else trace.outputs, proof)
 
 
 def judge(
@@ -145,12 +152,14 @@ def _walk(
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
     with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
-        trace = _Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost))
+        trace = _Trace(
+            plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules
+        )
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
             if kept:
-                _convert(trace, ordinal, stage, rules.get(stage.spark_class))
+                _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
                     StageVerdict(
@@ -182,9 +191,7 @@ def _add_input(trace: _Trace, given: Field) -> None:
                 )
         case TextArray():
             var = _argument(trace, given, -1)
-            trace.columns[given.name] = Texts(
-                var, given.type, given.nullable, name=given.name, null_text=trace.null_text
-            )
+            trace.columns[given.name] = Texts.given(var, trace.null_text, nullable=given.nullable, name=given.name)
         case Scalar():
             known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
             if given.type == Scalar("string"):
@@ -211,11 +218,11 @@ def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     return column
 
 
-def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) -> None:
+def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
+    trace.inside.clear()
     try:
-        if rule is None:
-            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
             trace.lost |= set(rule.outputs(stage))
             trace.verdicts.append(
@@ -228,32 +235,52 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
                 )
             )
             return
-        try:
+        with _blaming(stage, rule):
             answers = _ask(trace, stage, rule)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
-                fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
-            ) from error
-        unread = sorted(stage.params.unread() - rule.ignores)
-        if unread:
-            raise Refused(
-                f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
-                fix="they may change its answers: report the class, the params and the Spark version that saved them.",
-            )
+        _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, {stage.spark_class: rule} if rule else {}))
+        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+        trace.lost |= set(liveness.writes(stage, trace.rules))
         trace.verdicts.append(
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
+    word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
+
+
+def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
+    if stage.spark_class not in rules:
+        raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+    return rules[stage.spark_class]
+
+
+@contextmanager
+def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
+    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+            fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
+        ) from error
+
+
+def _check_unread(stage: SavedStage, rule: Rule) -> None:
+    unread = sorted(stage.params.unread() - rule.ignores)
+    if unread:
+        raise Refused(
+            f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
+            fix="they may change its answers: report the class, the params and the Spark version that saved them.",
+        )
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
     """Output name → column, from the rule's answers."""
+    if rule.named:
+        return list(rule.function(stage, trace.columns, trace.live).items())
     outputs = rule.outputs(stage)
     if rule.each:
         inputs = rule.inputs(stage)
@@ -265,13 +292,31 @@ def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
         given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
-        return [(out, rule.function(stage, i, column).because(*_nulls(rule, [column]))) for out, i, column in given]
-    columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
-    answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
-    answers = answer if isinstance(answer, tuple) else (answer,)
+        return [(out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [col]))) for out, i, col in given]
+    columns = [rule.check(trace.columns[name], place) for place, name in enumerate(rule.inputs(stage))]
+    answers = _answers(trace, stage, rule, *([columns] if rule.many else columns))
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
     masks = _nulls(rule, columns)
     return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
+
+
+def _answers(trace: _Trace, stage: SavedStage, rule: Rule, *given: Any) -> tuple[Any, ...]:
+    asks = (partial(_ask_inside, trace),) if rule.nests else ()
+    answer = rule.function(stage, *asks, *given)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[str, Column]:
+    """`Ask`: a refusal in there is told with the inner stage's uid, and its word counts for the outer one's."""
+    try:
+        rule = _rule_of(stage, trace.rules)
+        with _blaming(stage, rule):
+            answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        _check_unread(stage, rule)
+    except Refused as refused:
+        raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    trace.inside.append(rule.word_of(stage))
+    return dict(zip(rule.writes, answers, strict=True))
 
 
 def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:
@@ -285,21 +330,31 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
     seen: set[int] = set()
     for name, column in answers:
         for mask in sorted(column.masks, key=lambda mask: not mask.drops):
-            if id(mask) not in seen and (mask.drops or name in trace.live):
+            if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
                 trace.masks.append((ordinal, stage.uid, name, mask))
         if name in trace.live:
             trace.probes.extend(column.probes)
         if name:
-            kept = column.marked(trace.null_text) if isinstance(column, Text) else column
+            kept = _marked(column, trace.null_text)
             slack = None if kept.slack is None else op.expand(kept.slack, op.shape(kept.var))
             trace.columns[name] = replace(kept, name=name, masks=(), probes=(), slack=slack)
             trace.made.append(name)
 
 
+def _marked(column: Column, null_text: str) -> Column:
+    """Nulls as their marker."""
+    match column:
+        case Text():
+            return column.marked(null_text)
+        case Number():
+            return column.marked()
+    return column
+
+
 def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     """Trace → ONNX model and what its tensors mean."""
-    columns = {name: trace.columns[name] for name in outputs}
+    columns = {name: _travelling(trace.columns[name], trace.null_text) for name in outputs}
     code = _invalid(trace, next(iter(columns.values())).var)
     results = {name: _masked(column, code, bool(trace.masks)) for name, column in columns.items()}
     specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
@@ -326,6 +381,10 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
     )
+
+
+def _travelling(column: Column, null_text: str) -> Column:
+    return column.travelling(null_text) if isinstance(column, Texts) else column
 
 
 def _width(column: Column) -> int:
@@ -355,8 +414,10 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     if not any_masks:
         return op.identity(column.var)
     fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
-    if column.type in (Scalar("string"), TextArray()):
+    if column.type == Scalar("string"):
         return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
+    if isinstance(column, Texts):  # no element at all
+        return op.where(fine, column.var, op.const(np.array([[column.null_text]], dtype=np.str_)))
     if isinstance(column.type, VectorType) or column.type == Scalar("double"):
         return op.where(fine, column.var, constant(np.nan))
     dtype = dtype_of(column.type, column.nullable)

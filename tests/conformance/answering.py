@@ -19,7 +19,7 @@ from builder.sparkml.reader import SavedPipeline, read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Table
+from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Table, TextArray
 from tests.conformance.record import NUMBER, entry
 from tests.conformance.row import Column, Columns, Row
 
@@ -73,7 +73,7 @@ def recorded(row: Row, spark_version: str) -> Recorded:
 
 def _type_name(saved: Any) -> str:
     if isinstance(saved, dict):
-        return "vector"
+        return "array<string>" if saved["type"] == "array" else "vector"
     return "decimal" if saved.startswith("decimal") else saved
 
 
@@ -179,6 +179,9 @@ def _column(
     numbers = spark.fine
     expected = encode(spark.answers.select([name]), [spec])[name]
     answered = got[numbers]
+    if spec.type == TextArray():  # as long as the longest of its own batch
+        longest = max(expected.shape[1], answered.shape[1])
+        expected, answered = (_filled(array, longest, spec.null) for array in (expected, answered))
     allowed = np.zeros(expected.shape) if slack is None else slack
     loose = np.isinf(allowed)
     wrong = []
@@ -199,6 +202,10 @@ def _column(
             f"here {answered[place, slot]!r}, tolerance {allowed[place, slot]:.3g}"
         )
     return wrong, int(loose.sum())
+
+
+def _filled(array: Array, width: int, null: str) -> Array:
+    return np.pad(array, ((0, 0), (0, width - array.shape[1])), constant_values=null)
 
 
 def _loose_bounds(name: str, inputs: Table, expected: Array, allowed: Array) -> list[str]:
