@@ -43,6 +43,10 @@ Triton = Annotated[
     str,
     typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
 ]
+Converter = Annotated[
+    str,
+    typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
@@ -82,6 +86,7 @@ def record(
     rows: Annotated[Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv or .parquet")] = None,
     evidence_rows: Annotated[int, typer.Option(min=0, help="at most so many of these rows")] = 1000,
     derived_rows: Annotated[int, typer.Option(min=0, help="at most so many rows derived from the model")] = 2000,
+    converter: Converter = "",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
@@ -92,7 +97,7 @@ def record(
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri)
+        wanted = replace(_wanted(source, schema, outputs, tracking_uri, registry_uri), converter=converter)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
 
@@ -116,6 +121,7 @@ def publish(
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
     triton: Triton = DEFAULT.name,
+    converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
@@ -128,8 +134,9 @@ def publish(
     from builder.triton.config import Settings
 
     with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri)
         outcome = flow.publish(
-            replace(_wanted(source, schema, outputs, tracking_uri, registry_uri), null_text=null_marker),
+            replace(wanted, null_text=null_marker, converter=converter),
             repository,
             name=name,
             version=version,

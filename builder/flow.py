@@ -26,6 +26,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `converter`: another than ours, as `converting` names it.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    converter: str = ""
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -77,6 +79,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        converter=wanted.converter,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
@@ -103,6 +106,7 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
+    from builder.converting import convert
     from builder.graph.lowering import lower
     from builder.proving import prove
     from builder.publishing import check_null, choose_name, write
@@ -120,8 +124,10 @@ def publish(
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text = check_null(wanted.null_text)
     compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
-    servable = compiled()
-    proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
+    other = wanted.converter
+    servable = convert(model, wanted.outputs, target, other) if other else compiled()
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")
     return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
 

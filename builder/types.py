@@ -250,6 +250,7 @@ class Servable:
     """A model that can be served: the ONNX file's bytes and what its tensors mean.
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    `converter` made the graph.
     """
 
     model: bytes
@@ -258,6 +259,7 @@ class Servable:
     invalid: tuple[InvalidReason, ...] = ()
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
+    converter: str = "tritonbuild"
 
 
 @dataclass(frozen=True)

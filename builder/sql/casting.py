@@ -118,7 +118,9 @@ def _decided(value: Value) -> Var | None:
 def to_double(value: Value) -> Value:
     """Any number as double, as every mathematical function takes it."""
     if value.kind.name not in ("null",) and not value.kind.numeric:
-        raise Refused(f"it computes with a {value.kind}.", fix="cast it to a number in the statement, where Spark does.")
+        raise Refused(
+            f"it computes with a {value.kind}.", fix="cast it to a number in the statement, where Spark does."
+        )
     return cast(value, DOUBLE, ansi=False)
 
 

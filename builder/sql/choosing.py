@@ -95,5 +95,3 @@ def extreme(values: Sequence[Value], ansi: bool, *, greatest: bool) -> Value:
             slack = op.max([constant(np.array([[0.0]])) if v.slack is None else v.slack for v in (best, value)])
         best = replace(picked(better, value, best), slack=slack)
     return replace(best, fails=fails, literal=None, origin=None)
-
-

@@ -27,7 +27,9 @@ def _own(y: Var, ulps: int = 8) -> Var:
     """What rounding alone may differ by, as an absolute tolerance; exact where y is 0, infinite or no number."""
     size = op.mul(op.abs(y), constant(ulps * UNIT))
     odd = op.or_(op.isinf(y), op.isnan(y))
-    return op.where(odd, constant(0.0), op.where(op.equal(y, constant(0.0)), size, op.max([size, constant(2.0**-1070)])))
+    return op.where(
+        odd, constant(0.0), op.where(op.equal(y, constant(0.0)), size, op.max([size, constant(2.0**-1070)]))
+    )
 
 
 def _of(a: Value, y: Var, slope: Callable[[Var], Var] | None, nulls: Var | None = None) -> Value:
