@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
-from builder.types import NULL_TEXT, Progress, Silent
+from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
@@ -26,6 +26,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -45,12 +47,14 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     """Judge every stage before any work. What is refused is told, not raised. `triton`: as `publish` has it."""
     from builder.graph.lowering import asked_for, judge
     from builder.graph.needs import graph_of
+    from builder.proving import settled
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
     target = target_of(triton)
     model = wanted.fetch()
-    given = read_pipeline(model.path), model.schema, all_rules(), wanted.outputs
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    given = pipeline, model.schema, all_rules(), wanted.outputs
     verdicts, servable = judge(*given, target)
     known = model.evidence is not None, model.notes
     if servable is None:
@@ -77,6 +81,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        session=wanted.session,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
@@ -104,7 +109,7 @@ def publish(
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
     from builder.graph.lowering import lower
-    from builder.proving import prove
+    from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
@@ -116,7 +121,7 @@ def publish(
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
-    pipeline = read_pipeline(model.path)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text = check_null(wanted.null_text)
     compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)

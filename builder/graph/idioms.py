@@ -242,7 +242,7 @@ def text_at(texts: Sequence[str], x: Var) -> Var:
 
 
 def remainder(x: Var, y: Var) -> Var:
-    """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
+    """Java's `%` of floats and doubles: the sign is x's. (Whole numbers would go by way of double here.)"""
     return op.mod(x, y, fmod=1)
 
 

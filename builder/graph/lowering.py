@@ -333,7 +333,7 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
             if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
                 trace.masks.append((ordinal, stage.uid, name, mask))
-        if name in trace.live:
+        if name in trace.live or not name:
             trace.probes.extend(column.probes)
         if name:
             kept = _marked(column, trace.null_text)

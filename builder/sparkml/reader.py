@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.params import Params
-from builder.types import Session
+from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ class SavedStage:
     path: Path
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
-    session: Session = field(default_factory=Session)
+    session: Session = UNSAID
 
     @property
     def ansi(self) -> bool:
