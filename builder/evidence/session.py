@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, Unreachable
-from builder.sparkml.reader import PIPELINES, SEARCHES, read_stage
+from builder.sparkml.reader import read_stage
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from builder.errors import ConversionRefused, Refusal, Refused, UsageError
 from builder.graph.rules import Rule, columns_of
 from builder.sparkml.reader import SavedStage
+from builder.sparkml.verdicts import no_rule
 from builder.types import INVALID, Schema
 
 _READS = ("inputCols", "inputCol", "featuresCol")
@@ -158,7 +159,7 @@ def _check_inputs(
 def _blame_unknown_stages(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
     """A column is missing: where some stage is of a class that no rule knows, that is the reason to tell."""
     unknown = [
-        Refusal(stage.uid, f"no rule converts {stage.spark_class}.", "`tritonbuild stages` lists what is supported.")
+        Refusal(stage.uid, no_rule(stage.spark_class).reason, no_rule(stage.spark_class).fix)
         for stage in stages
         if stage.spark_class not in rules
     ]

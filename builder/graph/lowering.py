@@ -23,6 +23,7 @@ from builder.graph.rules import Rule
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
+from builder.sparkml.verdicts import no_rule
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -177,7 +178,8 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
     """Ask the rule, name its answers, and keep what it refused."""
     try:
         if rule is None:
-            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+            unknown = no_rule(stage.spark_class)
+            raise Refused(unknown.reason, fix=unknown.fix)
         if any(name in trace.lost for name in rule.inputs(stage)):
             trace.lost |= set(rule.outputs(stage))
             trace.verdicts.append(

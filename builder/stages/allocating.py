@@ -62,7 +62,9 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     words, size = topics.shape
     shape = float(row["gammaShape"])
     if shape <= 1:
-        raise Refused(f"gammaShape is {shape}.", fix="Spark ML saves 100: what made this model draws its start elsewise.")
+        raise Refused(
+            f"gammaShape is {shape}.", fix="Spark ML saves 100: what made this model draws its start elsewise."
+        )
     x = x.sized(words)
     known = np.exp(_digamma(topics) - _digamma(_ordered_total(topics)))
     start = gamma_sample(shape, 1.0 / shape, size, stage.params.integer("seed"))[None]

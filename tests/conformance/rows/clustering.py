@@ -97,7 +97,9 @@ ROWS = [
         "clustering/bisecting-not-finite",
         (spark.BisectingKMeans(k=3, seed=2, featuresCol="f", predictionCol="p"),),
         train={"f": vectors(*BLOBS)},
-        rows={"f": vectors((INF, 0.0, 1.0), (-INF, 1.0, INF), (NAN, 1.0, 1.0), (1e200, 1.0, 0.0), (0.0, 1.0, 2.0), None)},
+        rows={
+            "f": vectors((INF, 0.0, 1.0), (-INF, 1.0, INF), (NAN, 1.0, 1.0), (1e200, 1.0, 0.0), (0.0, 1.0, 2.0), None)
+        },
         outputs=("p",),
         word="dot",
     ),
