@@ -150,7 +150,13 @@ class Support:
     def json(self) -> dict[str, Any]:
         return {
             "stages": [
-                {"class": one.spark_class, "verdict": one.verdict, "note": one.note, "fix": one.fix}
+                {
+                    "class": one.spark_class,
+                    "verdict": "converted" if one.word else one.verdict,
+                    "word": one.word,
+                    "note": one.note,
+                    "fix": one.fix,
+                }
                 for one in self.listed
             ]
         }

@@ -29,7 +29,7 @@ class Impossible:
 REFUSED = {
     _SPARK + "clustering.DistributedLDAModel": Impossible(
         "it starts each document from a seed that Spark draws anew whenever it is loaded: its own answers differ from load to load.",
-        "save model.toLocal(), which keeps its seed.",
+        "save model.toLocal(), whose seed is always the same.",
     ),
     _SPARK + "fpm.FPGrowthModel": Impossible(
         "it mines its rules again from the saved itemsets with a shuffle, and predicts items in the order that this leaves "

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from builder.sparkml.verdicts import READ_THROUGH, REFUSED, WITHOUT_MODEL
+from builder.types import Word
 
 _DECORATORS = re.compile(r"^(@converts\(.*?)^def ", re.MULTILINE | re.DOTALL)
 _CONSTANT = re.compile(r'^(\w+) = ("[^"\n]*")$', re.MULTILINE)
@@ -25,6 +27,11 @@ class Listed:
     verdict: str
     note: str = ""
     fix: str = ""
+
+    @property
+    def word(self) -> str:
+        """How equal a converted class is, "" of one that is not."""
+        return self.verdict if self.verdict in get_args(Word) else ""
 
 
 def listed() -> tuple[Listed, ...]:
