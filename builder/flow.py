@@ -207,7 +207,7 @@ def bench(
 
 
 def stages() -> Support:
-    """Every Spark class that has a rule, by name."""
-    from builder.stages import all_rules
+    """Every Spark class that has a verdict, by name."""
+    from builder.stages.listing import listed
 
-    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))
+    return Support(listed())

@@ -29,6 +29,7 @@ from builder.releases import DEFAULT, Target, able
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
+from builder.sparkml.verdicts import no_rule
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -252,7 +253,8 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
 
 def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
     if stage.spark_class not in rules:
-        raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        unknown = no_rule(stage.spark_class)
+        raise Refused(unknown.reason, fix=unknown.fix)
     return rules[stage.spark_class]
 
 

@@ -15,20 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.params import Params
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
 from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIPELINES = frozenset({"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"})
-SEARCHES = frozenset(
-    {
-        "org.apache.spark.ml.tuning.CrossValidatorModel",
-        "org.apache.spark.ml.tuning.TrainValidationSplitModel",
-        "pyspark.ml.tuning.CrossValidatorModel",
-        "pyspark.ml.tuning.TrainValidationSplitModel",
-    }
-)
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 

@@ -30,7 +30,18 @@ from tests.conformance.table import TABLE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "conformance"
 NUMBER = "__row"  # the column that tells an answer's row
-_MODULES = ("feature", "classification", "regression", "clustering", "recommendation", "fpm", "tuning", "evaluation", "pipeline", "linalg")
+_MODULES = (
+    "feature",
+    "classification",
+    "regression",
+    "clustering",
+    "recommendation",
+    "fpm",
+    "tuning",
+    "evaluation",
+    "pipeline",
+    "linalg",
+)
 
 
 def entry(row: Row, spark_version: str) -> Path:
