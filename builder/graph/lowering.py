@@ -153,9 +153,7 @@ def _walk(
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
     with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
-        trace = _Trace(
-            plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules
-        )
+        trace = _Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
@@ -213,6 +211,9 @@ def _argument(trace: _Trace, given: Field, width: int) -> Var:
 
 def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     """An input vector takes the width that its first consumer wants."""
+    known = trace.columns[given.name]
+    if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
+        return known.sized(width)
     sized = replace(given, type=VectorType(width))
     column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
     trace.columns[given.name] = column
@@ -314,9 +315,12 @@ def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[s
         rule = _rule_of(stage, trace.rules)
         with _blaming(stage, rule):
             answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        rule.inputs(stage)  # its column names are read, and do not matter
+        rule.outputs(stage)
         _check_unread(stage, rule)
     except Refused as refused:
         raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
     trace.inside.append(rule.word_of(stage))
     return dict(zip(rule.writes, answers, strict=True))
 

@@ -21,6 +21,9 @@ from builder.types import UNSAID, Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
+    "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
+}
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
@@ -159,7 +162,7 @@ def read_stage(path: Path) -> SavedStage:
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(spark_class, uid, params, path, str(version), extra)
+    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
