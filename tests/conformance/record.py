@@ -229,13 +229,14 @@ def _make(what: Any) -> Any:
 
 def _find(dotted: str) -> Any:
     name, *rest = dotted.split(".")
-    for module in _MODULES:
-        found = getattr(importlib.import_module(f"pyspark.ml.{module}"), name, None)
+    package = "xgboost.spark" if name.startswith("SparkXGB") else None
+    for module in [package] if package else [f"pyspark.ml.{module}" for module in _MODULES]:
+        found = getattr(importlib.import_module(module), name, None)
         if found is not None:
             for attribute in rest:
                 found = getattr(found, attribute)
             return found
-    raise AssertionError(f"pyspark.ml has no {dotted}")
+    raise AssertionError(f"{package or 'pyspark.ml'} has no {dotted}")
 
 
 def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]]) -> None:
