@@ -48,6 +48,12 @@ Converter = Annotated[
     typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
+Ansi = Annotated[
+    bool | None,
+    typer.Option(
+        "--ansi/--no-ansi", help="SQL as with spark.sql.ansi.enabled, or without; default: as it was recorded or saved"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
 HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
@@ -65,13 +71,14 @@ def check(
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
     markdown: Markdown = False,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Judge every stage of SOURCE before any work: how equal to Spark, what is dropped, what is refused and why."""
     from builder import console, flow
 
     with console.talking(as_json):
-        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri), triton=triton)
+        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), triton=triton)
     if markdown:
         console.print_text(outcome.markdown())
     else:
@@ -91,13 +98,14 @@ def record(
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Let Spark answer rows, yours and ones derived from the model, and keep its answers with SOURCE."""
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = replace(_wanted(source, schema, outputs, tracking_uri, registry_uri), converter=converter)
+        wanted = replace(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), converter=converter)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
 
@@ -127,6 +135,7 @@ def publish(
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
@@ -134,7 +143,7 @@ def publish(
     from builder.triton.config import Settings
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri)
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi)
         outcome = flow.publish(
             replace(wanted, null_text=null_marker, converter=converter),
             repository,
@@ -274,12 +283,18 @@ def main() -> None:
 
 
 def _wanted(
-    source: str, schema: Path | None, outputs: str | None, tracking_uri: str | None, registry_uri: str | None
+    source: str,
+    schema: Path | None,
+    outputs: str | None,
+    tracking_uri: str | None,
+    registry_uri: str | None,
+    ansi: bool | None = None,
 ) -> Wanted:
     from builder.flow import Wanted
+    from builder.types import Session
 
     chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
-    return Wanted(source, schema, chosen, tracking_uri, registry_uri)
+    return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi))
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

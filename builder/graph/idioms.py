@@ -242,7 +242,7 @@ def text_at(texts: Sequence[str], x: Var) -> Var:
 
 
 def remainder(x: Var, y: Var) -> Var:
-    """Java's `%`: the sign is x's. Whoever asks for whole numbers keeps 0 and -1 out of y: they end the process."""
+    """Java's `%` of floats and doubles: the sign is x's. (Whole numbers would go by way of double here.)"""
     return op.mod(x, y, fmod=1)
 
 
@@ -254,3 +254,9 @@ def smallest(x: Var) -> Var:
 def wrapped(x: Var, width: int) -> Var:
     """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
     return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign
+
+
+def last_sum(x: Var) -> Var:
+    """x [N, K] → [N, 1]: the K terms added one after the other, first to last; one node less than `ordered_sum`."""
+    sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
+    return op.gather(sums, op.const(np.array([-1], dtype=np.int64)), axis=1)

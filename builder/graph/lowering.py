@@ -29,6 +29,7 @@ from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
+from builder.sparkml.verdicts import no_rule
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -208,6 +209,9 @@ def _argument(trace: _Trace, given: Field, width: int) -> Var:
 
 def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     """An input vector takes the width that its first consumer wants."""
+    known = trace.columns[given.name]
+    if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
+        return known.sized(width)
     sized = replace(given, type=VectorType(width))
     column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
     trace.columns[given.name] = column
@@ -248,7 +252,8 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
 
 def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
     if stage.spark_class not in rules:
-        raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        unknown = no_rule(stage.spark_class)
+        raise Refused(unknown.reason, fix=unknown.fix)
     return rules[stage.spark_class]
 
 
@@ -308,9 +313,12 @@ def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[s
         rule = _rule_of(stage, trace.rules)
         with _blaming(stage, rule):
             answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        rule.inputs(stage)  # its column names are read, and do not matter
+        rule.outputs(stage)
         _check_unread(stage, rule)
     except Refused as refused:
         raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
     trace.inside.append(rule.word_of(stage))
     return dict(zip(rule.writes, answers, strict=True))
 
@@ -329,7 +337,7 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
             if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
                 trace.masks.append((ordinal, stage.uid, name, mask))
-        if name in trace.live:
+        if name in trace.live or not name:
             trace.probes.extend(column.probes)
         if name:
             kept = _marked(column, trace.null_text)

@@ -15,20 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.params import Params
-from builder.types import Session
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
+from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIPELINES = frozenset({"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"})
-SEARCHES = frozenset(
-    {
-        "org.apache.spark.ml.tuning.CrossValidatorModel",
-        "org.apache.spark.ml.tuning.TrainValidationSplitModel",
-        "pyspark.ml.tuning.CrossValidatorModel",
-        "pyspark.ml.tuning.TrainValidationSplitModel",
-    }
-)
+_JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
+    "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
+}
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
@@ -42,7 +37,7 @@ class SavedStage:
     path: Path
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
-    session: Session = field(default_factory=Session)
+    session: Session = UNSAID
 
     @property
     def ansi(self) -> bool:
@@ -167,7 +162,7 @@ def read_stage(path: Path) -> SavedStage:
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(spark_class, uid, params, path, str(version), extra)
+    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:

@@ -127,6 +127,8 @@ def _trees(stage: SavedStage, trees: Sequence[Mapping[str, Any]]) -> BoostedTree
     leaf = left < 0
     left, right = (np.where(leaf, -1, child + base) for child in (left, right))
     conditions, missing_left = column("split_conditions", np.float32), column("default_left", np.int64) != 0
+    if np.isneginf(conditions[~leaf]).any():
+        raise SourceError(f"{stage.uid}: a threshold is minus infinity, below which nothing is.", fix=AGAIN)
     before = np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64)
     sets = _sets(trees, np.cumsum(sizes) - sizes)
     for at in sets:  # what is in the set goes right

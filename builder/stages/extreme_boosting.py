@@ -218,7 +218,7 @@ def _matrices(columns: Sequence[Column], features: int) -> list[Var]:
 
 
 def _scalar(column: Column) -> Number:
-    if not isinstance(column, Number) or column.kind not in ("double", "float", "long", "int", "short", "byte"):
+    if not isinstance(column, Number) or column.kind not in ("double", "float", "long", "integer", "short", "byte"):
         raise Refused(
             f"feature column {column.name!r} is {column.type}; XGBoost reads integers, floats and doubles.",
             fix="check the schema given: xgboost.spark itself refuses this column.",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -116,15 +117,15 @@ def _link(name: str, exponent: float) -> _Link:
     links = {
         "identity": _Link(lambda eta: eta, lambda eta, mean, slack: slack),
         "log": _Link(exp, lambda eta, mean, slack: op.mul(mean, exponential_growth(slack))),
-        "inverse": _Link(lambda eta: op.div(constant(1.0), eta), lambda *given: _power_moved(*given, -1.0)),
+        "inverse": _Link(lambda eta: op.div(constant(1.0), eta), partial(_power_moved, exponent=-1.0)),
         "logit": _Link(
             lambda eta: op.div(constant(1.0), op.add(constant(1.0), exp(op.neg(eta)))),
             lambda eta, mean, slack: logistic_bound(mean, slack),
         ),
         "probit": _Link(normal_cdf, lambda eta, mean, slack: op.add(op.mul(slack, constant(0.4)), constant(32 * UNIT))),
         "cloglog": _Link(lambda eta: op.sub(constant(1.0), exp(op.neg(exp(eta)))), _cloglog_moved),
-        "sqrt": _Link(lambda eta: op.mul(eta, eta), lambda *given: _power_moved(*given, 2.0)),
-        "power": _Link(lambda eta: op.pow(eta, constant(exponent)), lambda *given: _power_moved(*given, exponent)),
+        "sqrt": _Link(lambda eta: op.mul(eta, eta), partial(_power_moved, exponent=2.0)),
+        "power": _Link(lambda eta: op.pow(eta, constant(exponent)), partial(_power_moved, exponent=exponent)),
     }
     if name not in links:
         raise Refused(f"link is {name!r}.", fix=f"Spark knows {', '.join(links)}.")

@@ -67,7 +67,7 @@ ROWS = [
         "allocating/lda-not-a-number",
         (lda(),),
         train={"features": vectors(*DOCUMENTS)},
-        rows={"features": vectors((NAN, *(1.0,) * 8), (1.0,) * 9, None)},
+        rows={"features": vectors((NAN, *(1.0,) * 8), (1.0,) * 9)},
         outputs=("topicDistribution",),
         word="iterative",
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.conformance.row import INF, NAN, Row, column, doubles, spark
 
-USERS = (1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 0, 2147483647, -2147483648, -7)
+USERS = (1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 0, 2147483647, -2147483647, -7)
 ITEMS = (10, 11, 10, 12, 11, 12, 13, 10, 13, 14, 14, 10, 13, 12)
 RATINGS = (4.0, 1.1, 3.7, 2.2, 5.0, 1 / 3, 0.1, 2.7, 3.1, 4.4, 1e-3, 2.0, 100.7, 3.3)
 FAR = (1, 900_000_001, -900_000_000, 17, 2_000_000_000, 123_456_789, -5, -1_999_999_999, 42, 7_000_000)
@@ -45,7 +45,7 @@ ROWS = [
             f"recommending/als-{strategy}",
             (als(coldStartStrategy=strategy),),
             train=trained("int"),
-            rows=asked("int", (1, 2147483647, -2147483648, 6, 2147483646, None), (10, 14, 15, None)),
+            rows=asked("int", (1, 2147483647, -2147483647, 6, 2147483646, None), (10, 14, 15, None)),
             outputs=("prediction",),
             smoke=True,
             older=True,
