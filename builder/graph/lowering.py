@@ -24,7 +24,7 @@ from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.needs import settle_versions
 from builder.graph.rules import Rule
-from builder.graph.targeting import lowering_for
+from builder.graph.targeting import lowering_for, target
 from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
@@ -254,7 +254,10 @@ def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
     if stage.spark_class not in rules:
         unknown = no_rule(stage.spark_class)
         raise Refused(unknown.reason, fix=unknown.fix)
-    return rules[stage.spark_class]
+    rule = rules[stage.spark_class]
+    if target().older_than(rule.since):
+        raise Refused(f"{rule.name} needs Triton {rule.since} or newer.", fix=f"publish it with --triton {rule.since}.")
+    return rule
 
 
 @contextmanager
