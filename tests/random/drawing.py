@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.conformance.row import INF, Column, Columns, Row, Stage, Word, column, spark, texts
+from tests.conformance.row import INF, Column, Row, Stage, Word, column, spark, texts
 
 TRAINED, ASKED = 40, 14  # rows
 LETTERS = ("UA", "AA", "ß", "日本", "b", " ", "x y")
@@ -148,6 +148,40 @@ def _assemble(d: Drawn) -> None:
     d.put(spark.VectorAssembler(inputCols=columns, outputCol=d.fresh, handleInvalid=handle), columns, "vector")
 
 
+def _interact(d: Drawn) -> None:
+    columns = d.some(*NUMERIC, "index", at_most=2)
+    d.put(spark.Interaction(inputCols=columns, outputCol=d.fresh), columns, "vector")
+
+
+def _encode(d: Drawn) -> None:
+    [index] = d.some("index")
+    handle = d.dice.choice(INVALID[:2])
+    stage = spark.TargetEncoder(
+        inputCol=index, outputCol=d.fresh, labelCol="target", targetType="continuous", smoothing=1.5, handleInvalid=handle
+    )  # fmt: skip
+    d.put(stage, [index], "double")
+
+
+def _hash(d: Drawn) -> None:
+    columns = d.some(*NUMERIC, "text", at_most=3)
+    d.put(spark.FeatureHasher(inputCols=columns, outputCol=d.fresh, numFeatures=32), columns, "vector")
+
+
+def _tokenize(d: Drawn) -> None:
+    [text] = d.some("text")
+    pattern = spark.RegexTokenizer(inputCol=text, outputCol=d.fresh, pattern="[a ]", toLowercase=d.dice.random() < 0.5)
+    d.put(d.dice.choice((spark.Tokenizer(inputCol=text, outputCol=d.fresh), pattern)), [text], "tokens")
+
+
+def _token_stage(make: Callable[[Drawn], Stage], kind: str) -> Step:
+    def step(d: Drawn) -> None:
+        [tokens] = d.some("tokens")
+        stage = make(d)
+        d.put(Stage(stage.name, (), {**stage.params, "inputCol": tokens, "outputCol": d.fresh}), [tokens], kind)
+
+    return step
+
+
 def _vector_stage(make: Callable[[Drawn], Stage], word: Word = "bit") -> Step:
     def step(d: Drawn) -> None:
         [vector] = d.some("vector")
@@ -170,6 +204,17 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("scalar", _assemble),
     ("double", _assemble),
     ("vector", _assemble),
+    ("index", _encode),
+    ("index", _interact),
+    ("double", _hash),
+    ("text", _tokenize),
+    ("tokens", _token_stage(lambda d: spark.StopWordsRemover(stopWords=["b", "ua"]), "tokens")),
+    ("tokens", _token_stage(lambda d: spark.NGram(n=2), "tokens")),
+    ("tokens", _token_stage(lambda d: spark.HashingTF(numFeatures=64, binary=d.dice.random() < 0.3), "vector")),
+    ("tokens", _token_stage(lambda d: spark.CountVectorizer(minDF=1.0), "vector")),
+    ("vector", _vector_stage(lambda d: spark.IDF(minDocFreq=2))),
+    ("vector", _vector_stage(lambda d: spark.DCT(inverse=d.dice.random() < 0.5), "dot")),
+    ("vector", _vector_stage(lambda d: spark.VarianceThresholdSelector(varianceThreshold=0.01))),
     ("vector", _vector_stage(lambda d: spark.StandardScaler(withMean=d.dice.random() < 0.5))),
     ("vector", _vector_stage(lambda d: spark.MinMaxScaler(min=-1.0, max=d.dice.choice((1.0, 2.5))))),
     ("vector", _vector_stage(lambda d: spark.MaxAbsScaler())),
@@ -187,7 +232,7 @@ def _predictor(d: Drawn) -> tuple[str, ...]:
         _assemble(d)
     [features] = d.some("vector")
     name, outputs, word, params = d.dice.choice(_MODELS)
-    target = {} if name == "KMeans" else {"labelCol": "label" if "rawPrediction" in outputs else "target"}
+    target = {} if "KMeans" in name else {"labelCol": "label" if "rawPrediction" in outputs else "target"}
     d.stages.append(Stage(name, (), {"featuresCol": features, **target, **params}))
     d.read.add(features)
     d.word = max(d.word, word, key=WORDS.index)
@@ -206,6 +251,12 @@ _MODELS: tuple[tuple[str, tuple[str, ...], Word, dict[str, object]], ...] = (
     ("GBTRegressor", _ONE, "dot", {"maxIter": 3, "maxDepth": 3, "seed": 3}),
     ("GBTClassifier", _ALL, "elementary", {"maxIter": 3, "maxDepth": 3, "seed": 3}),
     ("KMeans", _ONE, "dot", {"k": 3, "seed": 3}),
+    ("BisectingKMeans", _ONE, "dot", {"k": 3, "seed": 3}),
+    ("GeneralizedLinearRegression", _ONE, "elementary", {"maxIter": 5, "regParam": 0.1}),
+    ("NaiveBayes", _ALL, "elementary", {"modelType": "gaussian"}),
+    ("FMRegressor", _ONE, "dot", {"maxIter": 3, "seed": 3}),
+    ("IsotonicRegression", _ONE, "bit", {}),
+    ("OneVsRest", _RAW, "bit", {"classifier": spark.DecisionTreeClassifier(maxDepth=3)}),
 )
 
 
