@@ -226,6 +226,18 @@ class Session:
     ansi: bool | None = None
     timezone: str | None = None
 
+    @property
+    def conf(self) -> dict[str, str]:
+        """Spark's names for what is said."""
+        ansi = {} if self.ansi is None else {"spark.sql.ansi.enabled": str(self.ansi).lower()}
+        return ansi if self.timezone is None else ansi | {"spark.sql.session.timeZone": self.timezone}
+
+    def json(self) -> dict[str, Any]:
+        return {"ansi": self.ansi, "timezone": self.timezone}
+
+
+UNSAID = Session()
+
 
 @dataclass(frozen=True)
 class InvalidReason:

@@ -1,8 +1,8 @@
 """A saved Spark ML pipeline → `SavedStage`s, with json and pyarrow alone.
 
 Reads the layouts of Spark 3.x and 4.x: `metadata/part-*` (one JSON line), `data/*.parquet` in any number of part files
-and in any order, `stages/<i>_<uid>/`, nested pipelines, and `bestModel/` of CrossValidatorModel and
-TrainValidationSplitModel.
+and in any order, `stages/<i>_<uid>/`, nested pipelines, `bestModel/` of CrossValidatorModel and
+TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import SourceError
 from builder.sparkml.params import Params
 from builder.sparkml.verdicts import PIPELINES, SEARCHES
-from builder.types import Session
+from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
+    "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
+}
+FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class SavedStage:
     path: Path
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
-    session: Session = Session()
+    session: Session = UNSAID
 
     @property
     def ansi(self) -> bool:
@@ -80,6 +85,10 @@ class SavedStage:
                 ) from error
             yield table
 
+    def nested(self, name: str) -> SavedStage:
+        """The stage saved in this one's folder `name`. Raises SourceError where there is none."""
+        return read_stage(self.path / name)
+
     def since(self, major: int, minor: int) -> bool:
         """Whether a Spark of this version or a newer one saved it."""
         parts = [int(part) for part in self.spark_version.split(".")[:2]]
@@ -112,7 +121,7 @@ class _Row(dict[str, Any]):
 
 @dataclass(frozen=True)
 class SavedPipeline:
-    """The stages in order, nested pipelines and searches flattened."""
+    """The stages in order, nested pipelines, searches and formulas flattened; behind a formula's stages, its own: the label's."""
 
     path: Path
     spark_version: str
@@ -153,7 +162,7 @@ def read_stage(path: Path) -> SavedStage:
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(spark_class, uid, params, path, str(version), extra)
+    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
@@ -185,6 +194,8 @@ def _read_metadata(path: Path) -> Mapping[str, Any]:
 def _flatten(stage: SavedStage) -> list[SavedStage]:
     if stage.spark_class in SEARCHES:
         return _flatten(read_stage(stage.path / "bestModel"))
+    if stage.spark_class == FORMULA:
+        return [*_flatten(read_stage(stage.path / "pipelineModel")), stage]
     if stage.spark_class not in PIPELINES:
         return [stage]
     uids = stage.params.texts("stageUids")

@@ -46,7 +46,9 @@ def _sides(sign: str, a: Value, b: Value, ansi: bool) -> tuple[Value, Value]:
         return _long_sides(sign, a, b)
     a, b = together([a, b], ansi, literals=True)
     if a.kind == STRING and sign != "=":
-        raise Refused(f"it orders strings ({sign}); ONNX can only tell equal ones.", fix="compare strings with = or IN.")
+        raise Refused(
+            f"it orders strings ({sign}); ONNX can only tell equal ones.", fix="compare strings with = or IN."
+        )
     if a.kind.name == "null":
         a, b = (replace(value, kind=BOOLEAN) for value in (a, b))
     return a, b
@@ -154,7 +156,9 @@ def boolean(a: Value) -> Value:
     if a.kind.name == "null":
         return replace(a, kind=BOOLEAN)
     if a.kind != BOOLEAN:
-        raise Refused(f"it takes a {a.kind} for a condition; Spark itself refuses that.", fix="compare it with something.")
+        raise Refused(
+            f"it takes a {a.kind} for a condition; Spark itself refuses that.", fix="compare it with something."
+        )
     return a
 
 

@@ -330,7 +330,7 @@ _RULES: Mapping[str, Rule] = {
 _CALLED: Mapping[str, Rule] = {
     "isnull": _unary(comparing.is_null),
     "isnotnull": _unary(choosing.not_null),
-    "pmod": lambda scope, node: arithmetic.positive_modulo(*scope.all(node, "this", "expression"), scope.ansi),
+    "pmod": _binary(arithmetic.positive_modulo),
     "log1p": _unary(mathematics.logarithm_of_one_more),
     "expm1": _unary(mathematics.exponential_less_one),
     "bround": _round(even=True),

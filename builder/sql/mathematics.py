@@ -17,7 +17,7 @@ from builder.errors import Refused
 from builder.graph.idioms import clamped, constant, exp, log
 from builder.graph.tolerance import UNIT, exponential_growth, stepped
 from builder.sql.casting import cast, quotient_of_ten, rounded_quotient, to_double
-from builder.sql.values import DOUBLE, FLOAT, LONG, Kind, Value, any_null, strict_fails, unsure
+from builder.sql.values import DOUBLE, FLOAT, LONG, Kind, Value, any_null, long, strict_fails, unsure
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 _NAN = constant(np.nan)
@@ -27,7 +27,9 @@ def _own(y: Var, ulps: int = 8) -> Var:
     """What rounding alone may differ by, as an absolute tolerance; exact where y is 0, infinite or no number."""
     size = op.mul(op.abs(y), constant(ulps * UNIT))
     odd = op.or_(op.isinf(y), op.isnan(y))
-    return op.where(odd, constant(0.0), op.where(op.equal(y, constant(0.0)), size, op.max([size, constant(2.0**-1070)])))
+    return op.where(
+        odd, constant(0.0), op.where(op.equal(y, constant(0.0)), size, op.max([size, constant(2.0**-1070)]))
+    )
 
 
 def _of(a: Value, y: Var, slope: Callable[[Var], Var] | None, nulls: Var | None = None) -> Value:
@@ -160,10 +162,10 @@ def whole(a: Value, *, up: bool) -> Value:
         places = a.kind.places
         kind = Kind("decimal", min(a.kind.digits - places + 1, 38), 0)
         low = quotient_of_ten(a.var, places)
-        rest = op.sub(a.var, op.mul(low, constant(np.int64(10**places))))
-        moves = op.greater(rest, constant(np.int64(0))) if up else op.less(rest, constant(np.int64(0)))
-        by = constant(np.int64(1 if up else -1))
-        return Value(kind, op.add(low, op.where(moves, by, constant(np.int64(0)))), a.nulls, a.fails)
+        rest = op.sub(a.var, op.mul(low, long(10**places)))
+        moves = op.greater(rest, long(0)) if up else op.less(rest, long(0))
+        by = long(1 if up else -1)
+        return Value(kind, op.add(low, op.where(moves, by, long(0))), a.nulls, a.fails)
     a = to_double(a)
 
     def stepped_to(var: Var) -> Var:

@@ -150,7 +150,7 @@ def _columns(expression: Any) -> Iterator[Any]:
 def carrying(text: str, column: str) -> str:
     """The same statement, selecting one column more: for asking Spark which row an answer belongs to."""
     from sqlglot.dialects import Spark
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     depth = 0
     for token in Spark().tokenize(text):

@@ -11,6 +11,7 @@ from builder.errors import Refused
 from builder.graph.columns import Column, Mask, number
 from builder.graph.rules import converts
 from builder.sparkml.reader import SavedStage
+from builder.sql.reading import Statement, parse
 from builder.types import Word
 
 _ELEMENTARY = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1", "round", "bround"})
@@ -32,9 +33,7 @@ def _drops(stage: SavedStage) -> bool:
     return _statement(stage).condition is not None
 
 
-def _statement(stage: SavedStage):  # type: ignore[no-untyped-def]
-    from builder.sql.reading import parse
-
+def _statement(stage: SavedStage) -> Statement:
     return parse(stage.params.text("statement"))
 
 
@@ -45,6 +44,7 @@ def _statement(stage: SavedStage):  # type: ignore[no-untyped-def]
     reads=_reads,
     writes=_writes,
     drops=_drops,
+    session=True,
     note="ANSI mode and time zone are not saved: by default those of the Spark that saved it; elementary where it calls exp, log, pow or round to places",
 )
 def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: frozenset[str]) -> dict[str, Column]:
