@@ -56,13 +56,13 @@ def main() -> int:
         planted, rows = spread(list(mutants(module, source)), given.at_most), rows_of(module)
         if planted:
             began = time.monotonic()
-            failed |= tell(module, list(run(planted, rows, given.processes)), len(rows), reasons, time.monotonic() - began)
+            failed |= tell(
+                module, list(run(planted, rows, given.processes)), len(rows), reasons, time.monotonic() - began
+            )
     return int(failed)
 
 
-def tell(
-    module: str, results: list[Result], rows: int, reasons: dict[tuple[str, str], str], seconds: float
-) -> bool:
+def tell(module: str, results: list[Result], rows: int, reasons: dict[tuple[str, str], str], seconds: float) -> bool:
     """Print a module's score; whether something needs a person."""
     told = [result for result in results if not result.idle]
     alive = [result.mutant for result in told if not result.by]

@@ -21,7 +21,22 @@ _PYTHON_OTHER: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Sub: ast.Add, ast.Div: ast.Mult,
 }  # fmt: skip
-_TOLERANCE = ("slack", "bound", "close", "unsure", "moved", "spread", "rounding", "error", "lost", "near", "growth", "undecided", "ends", "steps")
+_TOLERANCE = (
+    "slack",
+    "bound",
+    "close",
+    "unsure",
+    "moved",
+    "spread",
+    "rounding",
+    "error",
+    "lost",
+    "near",
+    "growth",
+    "undecided",
+    "ends",
+    "steps",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,13 @@ def _sensible(function: ast.AST) -> Iterator[ast.AST]:
     while todo:
         node = todo.pop(0)
         match node:
-            case ast.Expr(value=ast.Constant()) | ast.JoinedStr() | ast.Raise() | ast.Assert() | ast.AnnAssign(value=None):
+            case (
+                ast.Expr(value=ast.Constant())
+                | ast.JoinedStr()
+                | ast.Raise()
+                | ast.Assert()
+                | ast.AnnAssign(value=None)
+            ):
                 continue
             case ast.FunctionDef(name=name) if any(word in name for word in _TOLERANCE):
                 continue
@@ -70,7 +91,11 @@ def _sensible(function: ast.AST) -> Iterator[ast.AST]:
                 continue
             case ast.Assign(targets=[target]) if any(word in ast.unparse(target) for word in _TOLERANCE):
                 continue
-            case ast.Call(func=ast.Name(id="outdone" | "undecided" | "weighed" | "dot_bound" | "stretched" | "decided" | "stepped")):
+            case ast.Call(
+                func=ast.Name(
+                    id="outdone" | "undecided" | "weighed" | "dot_bound" | "stretched" | "decided" | "stepped"
+                )
+            ):
                 continue
         yield node
         for name, child in ast.iter_fields(node):
@@ -78,7 +103,20 @@ def _sensible(function: ast.AST) -> Iterator[ast.AST]:
             for each in children:
                 if name in ("annotation", "returns", "dtype") or not isinstance(each, ast.AST):
                     continue
-                if isinstance(each, ast.keyword) and any(word in (each.arg or "") for word in (*_TOLERANCE, "origins", "probes", "axis", "dtype", "keepdims", "to", "fix", "attribute")):
+                if isinstance(each, ast.keyword) and any(
+                    word in (each.arg or "")
+                    for word in (
+                        *_TOLERANCE,
+                        "origins",
+                        "probes",
+                        "axis",
+                        "dtype",
+                        "keepdims",
+                        "to",
+                        "fix",
+                        "attribute",
+                    )
+                ):
                     continue
                 todo.append(each)
 
@@ -128,14 +166,23 @@ def _graph_faults(name: str) -> Iterator[tuple[str, Spoil]]:
         case "not_" | "abs" | "floor" | "neg":
             yield "left out", lambda node: node.args[0]
     if name == "div":
-        yield "reciprocal", lambda node: _expression(
-            f"op.mul({ast.unparse(node.args[0])}, op.div(op.cast_like(op.const(np.array(1.0)), {ast.unparse(node.args[1])}), {ast.unparse(node.args[1])}))"
+        yield (
+            "reciprocal",
+            lambda node: _expression(
+                f"op.mul({ast.unparse(node.args[0])}, op.div(op.cast_like(op.const(np.array(1.0)), {ast.unparse(node.args[1])}), {ast.unparse(node.args[1])}))"
+            ),
         )
-        yield "epsilon", lambda node: _expression(
-            f"op.div({ast.unparse(node.args[0])}, op.add({ast.unparse(node.args[1])}, op.const(np.array(1e-12))))"
+        yield (
+            "epsilon",
+            lambda node: _expression(
+                f"op.div({ast.unparse(node.args[0])}, op.add({ast.unparse(node.args[1])}, op.const(np.array(1e-12))))"
+            ),
         )
     if name == "sqrt":
-        yield "epsilon", lambda node: _expression(f"op.sqrt(op.add({ast.unparse(node.args[0])}, op.const(np.array(1e-12))))")
+        yield (
+            "epsilon",
+            lambda node: _expression(f"op.sqrt(op.add({ast.unparse(node.args[0])}, op.const(np.array(1e-12))))"),
+        )
 
 
 def _sides(at: int) -> Iterator[tuple[str, Spoil]]:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
@@ -18,7 +18,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from tests.conformance.record import CACHE, entry
+from builder.stages.listing import converted
+from tests.conformance.record import entry
 from tests.conformance.row import Row
 from tests.conformance.table import TABLE
 from tests.mutants.planting import ROUNDED, Mutant, in_float32
@@ -39,8 +40,7 @@ class Result:
 
 def rows_of(module: str) -> list[Row]:
     """Recorded rows whose pipelines hold a class that the module, or one that imports it, converts; smoke rows first."""
-    files = _importers(module)
-    classes = {found for file in files for found in re.findall(r'"(org\.apache\.spark\.ml\.[\w.]+)"', file.read_text())}
+    classes = {found.spark_class for file in _importers(module) for found in converted(file)}
     rows = [row for row in TABLE.values() if not row.notyet and entry(row, SPARK).is_dir()]
     reached = [row for row in rows if classes & _classes(row)]
     return sorted(reached, key=lambda row: (not row.smoke, bool(row.refused)))
@@ -157,8 +157,3 @@ def _classes(row: Row) -> set[str]:
     """Spark classes that stand in the row's saved pipeline, nested ones too."""
     texts = (entry(row, SPARK) / "pipeline").rglob("metadata/part-*")
     return {name for text in texts for name in re.findall(r'"class":"([\w.]+)"', text.read_text(encoding="utf-8"))}
-
-
-def missing() -> Mapping[str, Path]:
-    """Rows that Spark has not answered yet."""
-    return {row.id: CACHE for row in TABLE.values() if not entry(row, SPARK).is_dir()}
