@@ -14,7 +14,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.idioms import constant, count
+from builder.graph.idioms import choose, constant, count
 from builder.graph.sparse import Sparse
 from builder.graph.texts import side_by_side, without_last_nulls
 from builder.sparkml.attributes import UNRESOLVED, Attribute
@@ -44,11 +44,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Mask:
-    """Rows (`rows`: bool [N, 1]) that making a column refused, or dropped where `drops`."""
+    """Rows (`rows`: bool [N, 1]) that making a column refused, or dropped where `drops`.
+
+    `always`: refused whether or not anybody reads the column.
+    """
 
     rows: Var
     reason: str
     drops: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,21 @@ class Column:
 class Number(Column):
     """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known.
 
-    `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that.
+    `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that. `nulls`: bool
+    [N, 1], the rows in which a rule's answer is null, where NaN or the marker may be a value too.
     """
 
     attribute: Attribute = UNRESOLVED
     below: int | None = None
     digits: tuple[int, int] | None = None
+    nulls: Var | None = None
+
+    def marked(self) -> Self:
+        """The same numbers, nulls as their marker."""
+        if self.nulls is None:
+            return self
+        marker = op.const(np.array(null_of(self.type)).astype(self.var.unwrap_tensor().dtype))
+        return replace(self, var=choose(self.nulls, marker, self.var), nullable=True)
 
     def double(self) -> Var:
         """float64 [N, 1], as `cast(DoubleType)`: a null of any type becomes NaN."""
@@ -107,7 +120,9 @@ class Number(Column):
         return op.where(self.is_null(), constant(np.nan), wide)
 
     def is_null(self) -> Var:
-        """bool [N, 1]: rows where this scalar is null. In a nullable floating column NaN is null."""
+        """bool [N, 1]: rows where this scalar is null. In a nullable floating column NaN is null, but for `nulls`."""
+        if self.nulls is not None:
+            return self.nulls
         if self.type in (DOUBLE, Scalar("float"), Scalar("decimal")):
             nan = op.isnan(self.var)
             return nan if self.nullable else op.and_(nan, op.const(np.array(False)))
