@@ -264,6 +264,18 @@ ROWS = [
         },
         outputs=("o",),
     ),
+    Row(  # mostly zeros are kept sparse: 0 · infinity is not computed behind it
+        "expanding/interaction-product",
+        (
+            spark.Interaction(inputCols=["c", "v"], outputCol="p"),
+            spark.ElementwiseProduct(inputCol="p", outputCol="o", scalingVec=dense(*([INF] * 6))),
+        ),
+        rows={
+            "c": column("double", 0.0, 1.0, 2.0, 1.0, metadata=_nominal("x", "y", "z")),
+            "v": vectors((1 / 3, 0.0), (-2.7, 3.1), (0.0, 0.0), (0.0, NAN), metadata={"ml_attr": {"attrs": {"numeric": [{"idx": 0}, {"idx": 1}]}, "num_attrs": 2}}),
+        },
+        outputs=("o",),
+    ),
     Row(
         "expanding/interaction-of-components",
         (
