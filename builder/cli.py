@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
+from builder.releases import DEFAULT, OLDEST
 
 if TYPE_CHECKING:
     from builder.flow import Wanted
@@ -38,6 +39,17 @@ Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.js
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
 TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
 RegistryUri = Annotated[str | None, typer.Option(help="MLflow's registry, where not the tracking store's")]
+Triton = Annotated[
+    str,
+    typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
+Ansi = Annotated[
+    bool | None,
+    typer.Option(
+        "--ansi/--no-ansi", help="SQL as with spark.sql.ansi.enabled, or without; default: as it was recorded or saved"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
 HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
@@ -49,18 +61,24 @@ GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
 @app.command()
 def check(
     source: Source,
+    triton: Triton = DEFAULT.name,
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    markdown: Markdown = False,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Judge every stage of SOURCE before any work: how equal to Spark, what is dropped, what is refused and why."""
     from builder import console, flow
 
     with console.talking(as_json):
-        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri))
-    console.show(outcome, as_json)
+        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), triton=triton)
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
     if outcome.refused:
         raise typer.Exit(ConversionRefused.exit_code)
 
@@ -75,13 +93,14 @@ def record(
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Let Spark answer rows, yours and ones derived from the model, and keep its answers with SOURCE."""
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri)
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
 
@@ -104,11 +123,13 @@ def publish(
     max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    triton: Triton = DEFAULT.name,
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
@@ -117,12 +138,13 @@ def publish(
 
     with console.talking(as_json) as progress:
         outcome = flow.publish(
-            replace(_wanted(source, schema, outputs, tracking_uri, registry_uri), null_text=null_marker),
+            replace(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), null_text=null_marker),
             repository,
             name=name,
             version=version,
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
+            triton=triton,
             settings=Settings(max_batch_size, max_queue_delay_us, instances, threads),
             progress=progress,
         )
@@ -232,9 +254,7 @@ def bench(
 
 
 @app.command()
-def stages(
-    markdown: Annotated[bool, typer.Option("--markdown", help="as the README has it")] = False, as_json: Json = False
-) -> None:
+def stages(markdown: Markdown = False, as_json: Json = False) -> None:
     """List the Spark classes that are converted, and how equal each is to Spark."""
     from builder import console, flow
 
@@ -256,12 +276,18 @@ def main() -> None:
 
 
 def _wanted(
-    source: str, schema: Path | None, outputs: str | None, tracking_uri: str | None, registry_uri: str | None
+    source: str,
+    schema: Path | None,
+    outputs: str | None,
+    tracking_uri: str | None,
+    registry_uri: str | None,
+    ansi: bool | None = None,
 ) -> Wanted:
     from builder.flow import Wanted
+    from builder.types import Session
 
     chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
-    return Wanted(source, schema, chosen, tracking_uri, registry_uri)
+    return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi))
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

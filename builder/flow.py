@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
-from builder.types import NULL_TEXT, Progress, Silent
+from builder.releases import DEFAULT, OLDEST, able, target_of
+from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
@@ -25,6 +26,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -40,16 +43,27 @@ class Wanted:
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
 
-def check(wanted: Wanted) -> Checked:
-    """Judge every stage before any work. What is refused is told, not raised."""
-    from builder.graph.lowering import judge
+def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
+    """Judge every stage before any work. What is refused is told, not raised. `triton`: as `publish` has it."""
+    from builder.graph.lowering import asked_for, judge
+    from builder.graph.needs import graph_of
+    from builder.proving import settled
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
+    target = target_of(triton)
     model = wanted.fetch()
-    verdicts, servable = judge(read_pipeline(model.path), model.schema, all_rules(), wanted.outputs)
-    tensors = (servable.inputs, servable.outputs, servable.invalid) if servable else ((), (), ())
-    return Checked(wanted.source, verdicts, *tensors, model.evidence is not None, model.notes)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    given = pipeline, model.schema, all_rules(), wanted.outputs
+    verdicts, servable = judge(*given, target)
+    known = model.evidence is not None, model.notes
+    if servable is None:
+        return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
+    graph = graph_of(servable.model)
+    older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
+    return Checked(
+        wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
+    )
 
 
 def record(
@@ -67,6 +81,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        session=wanted.session,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
@@ -83,15 +98,18 @@ def publish(
     version: int | None = None,
     unproven: bool = False,
     evidence_in_repository: bool = False,
+    triton: str = DEFAULT.name,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
+    `triton`: the oldest release that shall run it.
+
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
     from builder.graph.lowering import lower
-    from builder.proving import prove
+    from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
@@ -100,17 +118,17 @@ def publish(
     progress = progress or Silent()
     progress.step(f"fetching {wanted.source}")
     check_local(repository)
+    target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
-    pipeline = read_pipeline(model.path)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
-    compiled = partial(
-        lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=check_null(wanted.null_text)
-    )
+    null_text = check_null(wanted.null_text)
+    compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
     servable = compiled()
     proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
     progress.step(f"writing {name} to {repository}")
-    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, settings)
+    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
 
 
 def serve(
@@ -189,7 +207,7 @@ def bench(
 
 
 def stages() -> Support:
-    """Every Spark class that has a rule, by name."""
-    from builder.stages import all_rules
+    """Every Spark class that has a verdict, by name."""
+    from builder.stages.listing import listed
 
-    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))
+    return Support(listed())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.errors import CheckFailed, UsageError
-from builder.types import INVALID, Progress, Servable
+from builder.types import INVALID, Progress, Servable, Session
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
@@ -20,6 +20,24 @@ class Proof:
 
     evidence: Evidence
     report: ParityReport
+
+
+def settled(model: FetchedModel, asked: Session) -> Session:
+    """The session to answer as in: as asked, else as the evidence was recorded, else as the Spark that saved the model.
+
+    Raises UsageError where the evidence was recorded in another one than asked for.
+    """
+    if model.evidence is None:
+        return asked
+    from builder.evidence import session_in
+
+    recorded = session_in(model.evidence)
+    if None not in (asked.ansi, recorded.ansi) and asked.ansi != recorded.ansi:
+        raise UsageError(
+            f"the evidence of {model.uri} was recorded with ANSI mode {'on' if recorded.ansi else 'off'}.",
+            fix="leave the flag out, or record it anew with the same flag.",
+        )
+    return Session(recorded.ansi if asked.ansi is None else asked.ansi, asked.timezone or recorded.timezone)
 
 
 def prove(

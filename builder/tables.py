@@ -152,13 +152,19 @@ def _encode_lists(rows: Sequence[Any], spec: TensorSpec) -> Array:
     return array
 
 
+def _unfilled(row: Array, null: str) -> list[str | None]:
+    """Without the markers at its end; another marker is a null element."""
+    there = np.flatnonzero(row != null)
+    return [None if item == null else item for item in row[: there[-1] + 1 if len(there) else 0]]
+
+
 def _decode_column(array: Array, spec: TensorSpec) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(spec.type, VectorType):
         return pa.array(list(array), type=arrow_type(spec))
     if isinstance(spec.type, TextArray):
-        return pa.array([[item for item in row if item != spec.null] for row in array], type=arrow_type(spec))
+        return pa.array([_unfilled(row, spec.null) for row in array], type=arrow_type(spec))
     flat = array[:, 0]
     null = None
     if spec.nullable:

@@ -14,7 +14,9 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.idioms import constant, count
+from builder.graph.idioms import choose, constant, count
+from builder.graph.sparse import Sparse
+from builder.graph.texts import side_by_side, without_last_nulls
 from builder.sparkml.attributes import UNRESOLVED, Attribute
 from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, ScalarName, TextArray, VectorType, null_of
 
@@ -42,11 +44,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Mask:
-    """Rows (`rows`: bool [N, 1]) that making a column refused, or dropped where `drops`."""
+    """Rows (`rows`: bool [N, 1]) that making a column refused, or dropped where `drops`.
+
+    `always`: refused whether or not anybody reads the column.
+    """
 
     rows: Var
     reason: str
     drops: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,21 @@ class Column:
 class Number(Column):
     """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known.
 
-    `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that.
+    `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that. `nulls`: bool
+    [N, 1], the rows in which a rule's answer is null, where NaN or the marker may be a value too.
     """
 
     attribute: Attribute = UNRESOLVED
     below: int | None = None
     digits: tuple[int, int] | None = None
+    nulls: Var | None = None
+
+    def marked(self) -> Self:
+        """The same numbers, nulls as their marker."""
+        if self.nulls is None:
+            return self
+        marker = op.const(np.array(null_of(self.type)).astype(self.var.unwrap_tensor().dtype))
+        return replace(self, var=choose(self.nulls, marker, self.var), nullable=True)
 
     def double(self) -> Var:
         """float64 [N, 1], as `cast(DoubleType)`: a null of any type becomes NaN."""
@@ -105,7 +120,9 @@ class Number(Column):
         return op.where(self.is_null(), constant(np.nan), wide)
 
     def is_null(self) -> Var:
-        """bool [N, 1]: rows where this scalar is null. In a nullable floating column NaN is null."""
+        """bool [N, 1]: rows where this scalar is null. In a nullable floating column NaN is null, but for `nulls`."""
+        if self.nulls is not None:
+            return self.nulls
         if self.type in (DOUBLE, Scalar("float"), Scalar("decimal")):
             nan = op.isnan(self.var)
             return nan if self.nullable else op.and_(nan, op.const(np.array(False)))
@@ -163,9 +180,53 @@ class Text(Column):
 
 @dataclass(frozen=True)
 class Texts(Column):
-    """array<string>, [N, -1]; shorter rows are filled up with `null_text`."""
+    """array<string>: tokens [N, T], T ≥ 1, and `there`, bool [N, T]: which of them a row has, in their order.
+
+    ONNX has no ragged tensor (its sequences stop at onnxruntime's door, and no operator maps over one), so rows are as
+    long as the batch's longest. A mask rather than a length: to leave a word out is one `And`, and what counts or hashes
+    never asks where a token stands; `packed` moves them to the front for those that do. `nulls` bool [N, T]: the
+    elements that are null. `lowered`: Java's toLowerCase would change none of them.
+
+    On the wire a row is filled up with `null_text`, which also stands for a null element: so null elements at the end of
+    an array are not told from padding, nor is a null array from an empty one.
+    """
 
     null_text: str = NULL_TEXT
+    there: Var | None = None
+    nulls: Var | None = None
+    lowered: bool = False
+    is_packed: bool = False
+
+    @staticmethod
+    def given(var: Var, null_text: str, **known: Any) -> Texts:
+        """An input [N, -1] as it travels."""
+        full, there, nulls = without_last_nulls(var, null_text)
+        return Texts(full, TextArray(), null_text=null_text, there=there, nulls=nulls, is_packed=True, **known)
+
+    @property
+    def tokens(self) -> Var:
+        """bool [N, T]: which are there."""
+        assert self.there is not None, f"{self.name!r}: tokens without a mask"
+        return self.there
+
+    def keeping(self, kept: Var) -> Texts:
+        """Without the tokens [N, T] that are not kept."""
+        return replace(self, there=op.and_(self.tokens, kept), is_packed=False)
+
+    def packed(self) -> Texts:
+        """The same tokens, each row's at its front."""
+        if self.is_packed:
+            return self
+        order, there = side_by_side(self.tokens)
+        nulls = None if self.nulls is None else op.gather_elements(self.nulls, order, axis=1)
+        return replace(self, var=op.gather_elements(self.var, order, axis=1), there=there, nulls=nulls, is_packed=True)
+
+    def travelling(self, null_text: str) -> Texts:
+        """As an output: filled up with `null_text`, which also stands for null elements."""
+        packed = self.packed()
+        shown = packed.tokens if packed.nulls is None else op.and_(packed.tokens, op.not_(packed.nulls))
+        marker = op.const(np.array([[null_text]], dtype=np.str_))
+        return replace(packed, var=op.where(shown, packed.var, marker), null_text=null_text)
 
 
 @dataclass(frozen=True)
@@ -175,13 +236,15 @@ class Vector(Column):
     `stored`: bool [N, width], the slots that Spark's vector holds: of a sparse vector those with an index (all others
     are 0). None: all of them, a dense vector, as a client's always is. What Spark does to stored values alone differs
     where 0 would not stay 0: times infinity, divided by NaN, as a category. `nulls`: bool [N, 1], rows in which the
-    vector is null (its slots are NaN then), where a stage can make such.
+    vector is null (its slots are NaN then), where a stage can make such. `sparse`: the same vector as its few entries,
+    where its maker knows them; `var` is then made of them, and left out of the graph where nobody reads it.
     """
 
     attributes: tuple[Attribute, ...] | None = None
     resize: Callable[[int], Vector] | None = None
     stored: Var | None = None
     nulls: Var | None = None
+    sparse: Sparse | None = None
 
     def refused_nulls(self) -> tuple[Mask, ...]:
         """Rows that a stage which cannot read a null vector fails on."""
@@ -229,6 +292,11 @@ def vector(var: Var, width: int, *, attributes: tuple[Attribute, ...] | None = N
     """A vector answer [N, width]."""
     assert attributes is None or len(attributes) == width, "one attribute a slot"
     return Vector(var, VectorType(width), attributes=attributes, **known)
+
+
+def sparse_vector(entries: Sparse, **known: Any) -> Vector:
+    """A vector answer of few entries; whoever reads all of its slots gets them, however many."""
+    return vector(entries.dense(), entries.width, stored=entries.stored(), sparse=entries, **known)
 
 
 def of_type(var: Var, type: ColumnType, **known: Any) -> Column:

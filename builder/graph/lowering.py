@@ -6,8 +6,11 @@ gathered; one exception tells them all. Rules compute `slack` beside their value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -16,13 +19,17 @@ from spox import Tensor, Var, argument, build
 
 from builder.errors import ConversionRefused, Refusal, Refused, SourceError
 from builder.graph import liveness
-from builder.graph.columns import Column, Mask, Origin, Text, Texts, Vector, of_type
+from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
+from builder.graph.needs import needs_of
 from builder.graph.rules import Rule
+from builder.graph.targeting import lowering_for
+from builder.releases import DEFAULT, Target, able
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
+from builder.sparkml.verdicts import no_rule
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -38,11 +45,12 @@ from builder.types import (
     TensorSpec,
     TextArray,
     VectorType,
+    Word,
     dtype_of,
     null_of,
 )
 
-IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release from 25.03 on loads
+IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release loads; more only where a rule asks for more
 
 
 @dataclass
@@ -52,6 +60,7 @@ class _Trace:
     live: frozenset[str]
     outputs: tuple[str, ...]
     null_text: str
+    target: Target
     tables: list[tuple[Var, Array]]
     forests: list[Forest]
     columns: dict[str, Column] = field(default_factory=dict)
@@ -63,6 +72,8 @@ class _Trace:
     masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
 def lower(
@@ -74,17 +85,18 @@ def lower(
     proof: bool = False,
     every_column: bool = False,
     null_text: str = NULL_TEXT,
+    target: Target = DEFAULT,
 ) -> Servable:
     """Compile the pipeline into one ONNX graph over the schema's columns.
 
     `outputs`: columns to answer with; None takes the last predictor's and what follows it. `proof` adds, for each
     output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
     `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
-    string that stands for null on the wire.
-    Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there; SourceError
+    string that stands for null on the wire. `target` is the Triton release that shall run it (and those after it).
+    Raises ConversionRefused with every stage's reason, or with what the release lacks; UsageError where an output or input column is not there; SourceError
     where a stage's data is not what its class saves.
     """
-    trace = _walk(pipeline, schema, rules, outputs, null_text)
+    trace = _walk(pipeline, schema, rules, outputs, null_text, target)
     if trace.refusals:
         raise ConversionRefused(trace.refusals, len(pipeline.stages))
     made = tuple(name for name in trace.made if name not in trace.specs)  # a stage may write onto its input
@@ -92,11 +104,43 @@ def lower(
 
 
 def judge(
-    pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
+    pipeline: SavedPipeline,
+    schema: Schema,
+    rules: Mapping[str, Rule],
+    outputs: Sequence[str] | None = None,
+    target: Target = DEFAULT,
 ) -> tuple[tuple[StageVerdict, ...], Servable | None]:
     """What `check` says: a verdict a stage, and the Servable where nothing is refused."""
-    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT)
-    return tuple(trace.verdicts), None if trace.refusals else _build(trace, trace.outputs, proof=False)
+    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT, target)
+    if trace.refusals:
+        return tuple(trace.verdicts), None
+    try:
+        return tuple(trace.verdicts), _build(trace, trace.outputs, proof=False)
+    except ConversionRefused as refused:  # every stage is fine, the release is not
+        told = [StageVerdict(one.stage, "", "refused", note=one.reason, fix=one.fix) for one in refused.refusals]
+        return (*trace.verdicts, *told), None
+
+
+def asked_for(
+    pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
+) -> tuple[TensorSpec, ...]:
+    """The input columns that the outputs need, as far as is known without a graph: a vector's width may be -1."""
+    live = liveness.plan(pipeline.stages, schema, rules, outputs).live
+    return tuple(
+        TensorSpec(given.name, given.type, given.nullable, _known_width(given))
+        for given in schema
+        if given.name in live
+    )
+
+
+def _known_width(given: Field) -> int:
+    match given.type:
+        case VectorType(width):
+            return width or vector_width(given.metadata) or -1
+        case TextArray():
+            return -1
+        case Scalar():
+            return 1
 
 
 def _walk(
@@ -105,15 +149,16 @@ def _walk(
     rules: Mapping[str, Rule],
     outputs: Sequence[str] | None,
     null_text: str,
+    target: Target,
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
-    with collecting_tables() as tables, collecting_forests() as forests:
-        trace = _Trace(plan.live, plan.outputs, null_text, tables, forests)
+    with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
+        trace = _Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
             if kept:
-                _convert(trace, ordinal, stage, rules.get(stage.spark_class))
+                _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
                     StageVerdict(
@@ -145,9 +190,7 @@ def _add_input(trace: _Trace, given: Field) -> None:
                 )
         case TextArray():
             var = _argument(trace, given, -1)
-            trace.columns[given.name] = Texts(
-                var, given.type, given.nullable, name=given.name, null_text=trace.null_text
-            )
+            trace.columns[given.name] = Texts.given(var, trace.null_text, nullable=given.nullable, name=given.name)
         case Scalar():
             known = {"nullable": given.nullable, "name": given.name, "origins": (Origin(given.name),)}
             if given.type == Scalar("string"):
@@ -168,17 +211,20 @@ def _argument(trace: _Trace, given: Field, width: int) -> Var:
 
 def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     """An input vector takes the width that its first consumer wants."""
+    known = trace.columns[given.name]
+    if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
+        return known.sized(width)
     sized = replace(given, type=VectorType(width))
     column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
     trace.columns[given.name] = column
     return column
 
 
-def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) -> None:
+def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
+    trace.inside.clear()
     try:
-        if rule is None:
-            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
             trace.lost |= set(rule.outputs(stage))
             trace.verdicts.append(
@@ -191,32 +237,53 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
                 )
             )
             return
-        try:
+        with _blaming(stage, rule):
             answers = _ask(trace, stage, rule)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
-                fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
-            ) from error
-        unread = sorted(stage.params.unread() - rule.ignores)
-        if unread:
-            raise Refused(
-                f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
-                fix="they may change its answers: report the class, the params and the Spark version that saved them.",
-            )
+        _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, {stage.spark_class: rule} if rule else {}))
+        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+        trace.lost |= set(liveness.writes(stage, trace.rules))
         trace.verdicts.append(
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
+    word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
+
+
+def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
+    if stage.spark_class not in rules:
+        unknown = no_rule(stage.spark_class)
+        raise Refused(unknown.reason, fix=unknown.fix)
+    return rules[stage.spark_class]
+
+
+@contextmanager
+def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
+    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+            fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
+        ) from error
+
+
+def _check_unread(stage: SavedStage, rule: Rule) -> None:
+    unread = sorted(stage.params.unread() - rule.ignores)
+    if unread:
+        raise Refused(
+            f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
+            fix="they may change its answers: report the class, the params and the Spark version that saved them.",
+        )
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
     """Output name → column, from the rule's answers."""
+    if rule.named:
+        return list(rule.function(stage, trace.columns, trace.live).items())
     outputs = rule.outputs(stage)
     if rule.each:
         inputs = rule.inputs(stage)
@@ -228,13 +295,34 @@ def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
         given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
-        return [(out, rule.function(stage, i, column).because(*_nulls(rule, [column]))) for out, i, column in given]
-    columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
-    answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
-    answers = answer if isinstance(answer, tuple) else (answer,)
+        return [(out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [col]))) for out, i, col in given]
+    columns = [rule.check(trace.columns[name], place) for place, name in enumerate(rule.inputs(stage))]
+    answers = _answers(trace, stage, rule, *([columns] if rule.many else columns))
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
     masks = _nulls(rule, columns)
     return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
+
+
+def _answers(trace: _Trace, stage: SavedStage, rule: Rule, *given: Any) -> tuple[Any, ...]:
+    asks = (partial(_ask_inside, trace),) if rule.nests else ()
+    answer = rule.function(stage, *asks, *given)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[str, Column]:
+    """`Ask`: a refusal in there is told with the inner stage's uid, and its word counts for the outer one's."""
+    try:
+        rule = _rule_of(stage, trace.rules)
+        with _blaming(stage, rule):
+            answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        rule.inputs(stage)  # its column names are read, and do not matter
+        rule.outputs(stage)
+        _check_unread(stage, rule)
+    except Refused as refused:
+        raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
+    trace.inside.append(rule.word_of(stage))
+    return dict(zip(rule.writes, answers, strict=True))
 
 
 def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:
@@ -248,21 +336,31 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
     seen: set[int] = set()
     for name, column in answers:
         for mask in sorted(column.masks, key=lambda mask: not mask.drops):
-            if id(mask) not in seen and (mask.drops or name in trace.live):
+            if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
                 trace.masks.append((ordinal, stage.uid, name, mask))
-        if name in trace.live:
+        if name in trace.live or not name:
             trace.probes.extend(column.probes)
         if name:
-            kept = column.marked(trace.null_text) if isinstance(column, Text) else column
+            kept = _marked(column, trace.null_text)
             slack = None if kept.slack is None else op.expand(kept.slack, op.shape(kept.var))
             trace.columns[name] = replace(kept, name=name, masks=(), probes=(), slack=slack)
             trace.made.append(name)
 
 
+def _marked(column: Column, null_text: str) -> Column:
+    """Nulls as their marker."""
+    match column:
+        case Text():
+            return column.marked(null_text)
+        case Number():
+            return column.marked()
+    return column
+
+
 def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     """Trace → ONNX model and what its tensors mean."""
-    columns = {name: trace.columns[name] for name in outputs}
+    columns = {name: _travelling(trace.columns[name], trace.null_text) for name in outputs}
     code = _invalid(trace, next(iter(columns.values())).var)
     results = {name: _masked(column, code, bool(trace.masks)) for name, column in columns.items()}
     specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
@@ -275,7 +373,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
-    model.ir_version = IR_VERSION
+    _choose_versions(model, trace.target)
     _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
     plant(model, trace.forests)
     for value in model.graph.output:
@@ -289,6 +387,10 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
     )
+
+
+def _travelling(column: Column, null_text: str) -> Column:
+    return column.travelling(null_text) if isinstance(column, Texts) else column
 
 
 def _width(column: Column) -> int:
@@ -318,12 +420,25 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     if not any_masks:
         return op.identity(column.var)
     fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
-    if column.type in (Scalar("string"), TextArray()):
+    if column.type == Scalar("string"):
         return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
+    if isinstance(column, Texts):  # no element at all
+        return op.where(fine, column.var, op.const(np.array([[column.null_text]], dtype=np.str_)))
     if isinstance(column.type, VectorType) or column.type == Scalar("double"):
         return op.where(fine, column.var, constant(np.nan))
     dtype = dtype_of(column.type, column.nullable)
     return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
+
+
+def _choose_versions(model: onnx.ModelProto, target: Target) -> None:
+    """The oldest IR that goes with the graph's opsets. Raises ConversionRefused where the release cannot run it."""
+    model.ir_version = max(IR_VERSION, onnx.helper.find_min_ir_version_for(list(model.opset_import), True))
+    needs = needs_of(model)
+    lacking = target.lacks(needs)
+    if lacking:
+        runs = able(needs)
+        fix = f"--triton {runs[0].name} or newer runs it." if runs else "no release that is known here runs it."
+        raise ConversionRefused([Refusal("graph", f"{target} lacks {', '.join(lacking)}.", fix)], 1)
 
 
 def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:

@@ -5,7 +5,10 @@
 
 The annotations are the declaration: a parameter `Vector`, `Number`, `Text` or `Column` is one input column of that type;
 `Sequence[...]` takes all input columns at once (VectorAssembler). A rule with a parameter `i: int` before its column is
-asked once per column of a stage that maps column i to column i (StringIndexer with inputCols).
+asked once per column of a stage that maps column i to column i (StringIndexer with inputCols). A rule with a parameter
+`Mapping[str, Column]` is given every column there is and the names of those that somebody reads, and answers by name;
+its `reads` and `writes` are functions of the stage (SQLTransformer: the statement names them). A rule with a parameter
+`ask: Ask` before its columns has stages inside of its own, and asks their rules with it (OneVsRestModel).
 """
 
 from __future__ import annotations
@@ -15,17 +18,29 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
-from builder.graph.columns import Column, Number, Text, Vector
+from builder.graph.columns import Column, Number, Text, Texts, Vector
 from builder.sparkml.reader import SavedStage
-from builder.types import Word
+from builder.types import Session, Word
 
 F = TypeVar("F", bound=Callable[..., Any])
-Names = Callable[[SavedStage], tuple[str, ...]]
+Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
 
-_READERS: Mapping[type[Column], str] = {Number: "numbers", Text: "strings", Vector: "vectors", Column: "columns"}
+_READERS: Mapping[type[Column], str] = {
+    Number: "numbers",
+    Text: "strings",
+    Texts: "arrays of strings",
+    Vector: "vectors",
+    Column: "columns",
+}
+
+
+class Ask(Protocol):
+    """Ask the rule of a stage inside of another one: column params that it writes → its answers."""
+
+    def __call__(self, stage: SavedStage, *columns: Column) -> Mapping[str, Column]: ...
 
 
 @dataclass(frozen=True)
@@ -34,24 +49,33 @@ class Rule:
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
     `writes` all, in the order of the rule's answers; one that is unset or empty is not written. Where no param's value
-    names the columns, `reads` and `writes` are functions of the stage. `ignores` are params that only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
-    asked per column, `many`: once with all of them. `nulls`: the rule reads null vectors itself; for every other, a row
-    in which a vector it reads is null is refused. `unasked`: a client who names no outputs gets none of this rule's.
+    names the columns, `reads` and `writes` are functions of the stage. `also` are column params whose columns the rule
+    takes behind those of `reads`, where they are set. `ignores` are params that only fitting reads. `weakened` tells the
+    word of a stage whose params make it weaker than `word`. `each`: the rule is asked per column, `many`: once with all
+    of them, `named`: with all columns by their names, `nests`: with the means to ask other rules. `nulls`: the rule reads
+    null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
+    leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
+    of this rule's. `session`: the answers hang on what no saved model holds.
     """
 
     spark_class: str
     word: Word
     function: Callable[..., Any]
-    reads: tuple[str, ...] | Names
-    writes: tuple[str, ...] | Names
+    reads: Names
+    writes: Names
     ignores: frozenset[str]
     each: bool
     many: bool
-    expects: type[Column]
+    expects: tuple[type[Column], ...]
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
+    named: bool = False
+    drops: Callable[[SavedStage], bool] | None = None
+    also: tuple[str, ...] = ()
+    nests: bool = False
     unasked: bool = False
+    session: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +88,7 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        return columns_of(stage, self.reads)
+        return columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
@@ -74,13 +98,16 @@ class Rule:
 
     def drops_rows(self, stage: SavedStage) -> bool:
         """Whether Spark leaves out rows here, whoever reads the stage's columns."""
+        if self.drops is not None:
+            return self.drops(stage)
         return "handleInvalid" in stage.params.names() and stage.params.raw("handleInvalid") == "skip"
 
-    def check(self, column: Column) -> Column:
-        """The column, or Refused where it is not of the annotated type."""
-        if not isinstance(column, self.expects):
+    def check(self, column: Column, place: int = 0) -> Column:
+        """The column, or Refused where it is not of the type annotated at its place."""
+        expected = self.expects[min(place, len(self.expects) - 1)]
+        if not isinstance(column, expected):
             raise Refused(
-                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[self.expects]}.",
+                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[expected]}.",
                 fix="check the schema given: Spark itself would refuse this column.",
             )
         return column
@@ -94,22 +121,26 @@ def converts(
     spark_class: str,
     *,
     word: Word,
-    reads: Sequence[str] | Names = _INPUT,
-    writes: Sequence[str] | Names = _OUTPUT,
+    reads: Sequence[str] | Callable[[SavedStage], tuple[str, ...]] = _INPUT,
+    writes: Sequence[str] | Callable[[SavedStage], tuple[str, ...]] = _OUTPUT,
     ignores: Iterable[str] = (),
     nulls: bool = False,
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
+    drops: Callable[[SavedStage], bool] | None = None,
+    also: Sequence[str] = (),
     unasked: bool = False,
+    session: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
     def mark(function: F) -> F:
         hints = typing.get_type_hints(function)
         parameters = list(inspect.signature(function).parameters)[1:]
-        each = bool(parameters) and hints[parameters[0]] is int
-        hint = hints[parameters[-1]]
-        many = typing.get_origin(hint) is not None
+        each, nests = hints[parameters[0]] is int, hints[parameters[0]] is Ask
+        named = typing.get_origin(hints[parameters[0]]) is Mapping
+        columns = [Column] if named else [hints[name] for name in parameters[each or nests :]]
+        many = not named and typing.get_origin(columns[0]) is Sequence
         rule = Rule(
             spark_class,
             word,
@@ -119,11 +150,16 @@ def converts(
             frozenset(ignores),
             each,
             many,
-            typing.get_args(hint)[0] if many else hint,
+            tuple((typing.get_args(hint) or (hint,))[0] for hint in columns),
             nulls,
             note,
             weakened,
-            unasked=unasked,
+            named,
+            drops,
+            tuple(also),
+            nests,
+            unasked,
+            session,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -145,7 +181,13 @@ def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
     return found
 
 
-def columns_of(stage: SavedStage, names: Sequence[str] | Names) -> tuple[str, ...]:
+def session_of(stages: Iterable[SavedStage], rules: Mapping[str, Rule]) -> Session:
+    """In which session Spark gives the graph's answers; nothing said where no stage hangs on it."""
+    asking = [stage for stage in stages if stage.spark_class in rules and rules[stage.spark_class].session]
+    return Session(asking[0].ansi, asking[0].session.timezone) if asking else Session()
+
+
+def columns_of(stage: SavedStage, names: Sequence[str] | Callable[[SavedStage], tuple[str, ...]]) -> tuple[str, ...]:
     """The columns named by the first of these params that is set: a list as it is, a single name as one."""
     if callable(names):
         return names(stage)

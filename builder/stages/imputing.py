@@ -58,7 +58,7 @@ def imputer(stage: SavedStage, i: int, x: Number) -> Number:
     probe = None if origin is None or math.isnan(missing_value) else origin.probe([missing_value])
     nullable = x.nullable and math.isnan(surrogate)
     return replace(
-        x, var=filled, nullable=nullable, attribute=UNRESOLVED, below=None, slack=slack, masks=(), probes=()
+        x, var=filled, nullable=nullable, attribute=UNRESOLVED, below=None, nulls=None, slack=slack, masks=(), probes=()
     ).probing(probe)
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from spox import Var
 
 from builder.graph.columns import Number, Vector, number, vector
 from builder.graph.idioms import argmax, constant, dot, exp, largest, ordered_sum, slots
 from builder.graph.rules import converts
-from builder.graph.tolerance import UNIT, exponential_growth, logistic_bound, shared_bound, weighed
+from builder.graph.sparse import Sparse
+from builder.graph.tolerance import UNIT, dot_bound, exponential_growth, logistic_bound, shared_bound, weighed
 from builder.sparkml.attributes import Attribute
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_matrix, dense_vector, stored_matrix, stored_vector
@@ -45,6 +47,9 @@ def weighted(x: Vector, weights: Array, stored: Array, intercept: float) -> Numb
     Shapes: x [N, F], weights and stored [F] -> [N, 1].
     """
     x = x.sized(len(weights))
+    if x.sparse is not None and x.slack is None:
+        summed, bound = _weighted_entries(x.sparse, weights[:, None], stored[:, None], np.array([intercept]))
+        return number(summed, slack=bound)
     used = np.flatnonzero(stored)
     column = weights[used][:, None]
     every = len(used) == len(weights)
@@ -52,6 +57,12 @@ def weighted(x: Vector, weights: Array, stored: Array, intercept: float) -> Numb
     slack = None if x.slack is None or not used.size else slots(x.slack, used)
     total = op.add(dot(given, column), constant(intercept))
     return number(total, slack=weighed(given, slack, column, intercept))
+
+
+def _weighted_entries(x: Sparse, weights: Array, stored: Array, intercepts: Array) -> tuple[Var, Var]:
+    """Of few entries, weights and stored [F, K]: the sums [N, K], and the bound of their terms."""
+    sizes = op.add(x.size().dot(np.abs(weights)), constant(np.where(np.isfinite(intercepts), np.abs(intercepts), 0.0)))
+    return op.add(x.dot(weights, stored), constant(intercepts)), dot_bound(sizes, len(weights) + 1)
 
 
 @converts(
@@ -115,7 +126,7 @@ def logistic_regression(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     intercepts = dense_vector(row["interceptVector"])
     if row["isMultinomial"]:
         stage.params.raw("threshold")  # of two classes alone
-        raw = _margins(x, weights, stored, intercepts)
+        raw = margins(x, weights, stored, intercepts)
         return classified(stage, raw, softmax(raw))
     margin = weighted(x, weights[0], stored[0], float(intercepts[0]))
     threshold = _threshold(stage)
@@ -148,10 +159,13 @@ def _scored(margin: Number, threshold: float) -> Number:
     return above(score, slack, threshold)
 
 
-def _margins(x: Vector, weights: Array, stored: Array, intercepts: Array) -> Vector:
+def margins(x: Vector, weights: Array, stored: Array, intercepts: Array) -> Vector:
     """weights and stored [K, F] -> [N, K]. One product for all classes where the matrix is dense."""
     classes, terms = weights.shape
     x = x.sized(terms)
+    if x.sparse is not None and x.slack is None:
+        total, slack = _weighted_entries(x.sparse, weights.T, stored.T, intercepts)
+        return vector(total, classes, slack=slack)
     if not stored.all():
         rows = [weighted(x, weights[k], stored[k], float(intercepts[k])) for k in range(classes)]
         slacks = [row.slack for row in rows if row.slack is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -14,6 +14,7 @@ from builder.graph.columns import Number, Origin, Vector, number, vector
 from builder.graph.forests import forest_of, leaf_numbers, summed_over_trees, within_trees
 from builder.graph.idioms import any_of, constant, slots
 from builder.graph.rules import converts
+from builder.graph.sparse import Sparse
 from builder.graph.tolerance import ends, undecided
 from builder.sparkml.attributes import Attribute
 from builder.sparkml.reader import SavedStage
@@ -82,6 +83,8 @@ class Reached:
 def reach(stage: SavedStage, saved: SavedTrees, x: Vector) -> Reached:
     """Lead x [N, F] through the trees. A row is undecided in a tree where x less and plus its tolerance end elsewhere."""
     x = x.sized(told(stage, "numFeatures"))
+    if x.sparse is not None and x.slack is None:
+        return _reach_few(saved, x, x.sparse)
     forest = forest_of(saved, x.width)
     numbers = leaf_numbers(forest, x.var)
     slack = None
@@ -94,6 +97,15 @@ def reach(stage: SavedStage, saved: SavedTrees, x: Vector) -> Reached:
             moved = op.or_(moved, any_of(op.greater(slots(x.slack, np.array(asked)), constant(0.0))))
         slack = undecided(moved)
     return Reached(saved, numbers, slack, probes_of(saved, x))
+
+
+def _reach_few(saved: SavedTrees, x: Vector, entries: Sparse) -> Reached:
+    """The same of a vector of few entries: only the features that some split asks are spread out."""
+    inner = saved.left >= 0
+    asked = np.unique(saved.feature[inner]) if inner.any() else np.zeros(1, dtype=np.int64)
+    narrow = replace(saved, feature=np.where(inner, np.searchsorted(asked, saved.feature), saved.feature))
+    numbers = leaf_numbers(forest_of(narrow, len(asked)), entries.at(asked))
+    return Reached(saved, numbers, None, probes_of(saved, x))
 
 
 def probes_of(saved: SavedTrees, x: Vector) -> tuple[Probe, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pyarrow.parquet as pq
 
 from builder.graph.lowering import lower
 from builder.graph.session import in_process
+from builder.releases import DEFAULT, Target
 from builder.sparkml.reader import SavedPipeline, read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import INVALID, SLACK, Array, Scalar, Schema, Servable, Table
+from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Session, Table, TextArray
 from tests.conformance.record import NUMBER, entry
 from tests.conformance.row import Column, Columns, Row
 
@@ -71,13 +73,16 @@ def recorded(row: Row, spark_version: str) -> Recorded:
 
 def _type_name(saved: Any) -> str:
     if isinstance(saved, dict):
-        return "vector"
+        return "array<string>" if saved["type"] == "array" else "vector"
     return "decimal" if saved.startswith("decimal") else saved
 
 
-def compiled(row: Row, spark: Recorded, proof: bool = False) -> Servable:
+def compiled(row: Row, spark: Recorded, proof: bool = False, target: Target = DEFAULT) -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
-    return lower(spark.pipeline, spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof)
+    ansi = row.conf.get("spark.sql.ansi.enabled")
+    session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
+    chosen = row.outputs if row.chosen else None
+    return lower(spark.pipeline.under(session), spark.schema, all_rules(), chosen, proof=proof, target=target)
 
 
 def arrow(columns: Columns) -> pa.Table:
@@ -100,11 +105,18 @@ class Verdict:
     undecided: int
 
 
-def judge(row: Row, spark_version: str) -> Verdict:
+def judge(
+    row: Row,
+    spark_version: str,
+    *,
+    target: Target = DEFAULT,
+    predict: Callable[[Servable], Predict] = in_process,
+) -> Verdict:
+    """The row compiled for `target`, asked through `predict`, beside what Spark said."""
     spark = recorded(row, spark_version)
-    served, proof = compiled(row, spark), compiled(row, spark, proof=True)
+    served, proof = (compiled(row, spark, proof, target) for proof in (False, True))
     inputs = encode(arrow(row.rows), served.inputs)
-    answers, proven = in_process(served)(inputs), in_process(proof)(inputs)
+    answers, proven = predict(served)(inputs), predict(proof)(inputs)
     wrong = [*_promises(row, spark, served)]
     wrong += [f"{n}: served and proof graph differ" for n in answers if not _same(answers[n], proven[n]).all()]
     wrong += [*_refusals(row, spark, served, answers)]
@@ -169,6 +181,9 @@ def _column(
     numbers = spark.fine
     expected = encode(spark.answers.select([name]), [spec])[name]
     answered = got[numbers]
+    if spec.type == TextArray():  # as long as the longest of its own batch
+        longest = max(expected.shape[1], answered.shape[1])
+        expected, answered = (_filled(array, longest, spec.null) for array in (expected, answered))
     allowed = np.zeros(expected.shape) if slack is None else slack
     loose = np.isinf(allowed)
     wrong = []
@@ -189,6 +204,10 @@ def _column(
             f"here {answered[place, slot]!r}, tolerance {allowed[place, slot]:.3g}"
         )
     return wrong, int(loose.sum())
+
+
+def _filled(array: Array, width: int, null: str) -> Array:
+    return np.pad(array, ((0, 0), (0, width - array.shape[1])), constant_values=null)
 
 
 def _loose_bounds(name: str, inputs: Table, expected: Array, allowed: Array) -> list[str]:

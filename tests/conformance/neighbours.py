@@ -83,7 +83,15 @@ def _same(a: Any, b: Any) -> bool:
         return a.tobytes() == b.tobytes() or bool(
             np.array_equal(a, b, equal_nan=True) and (np.signbit(a) == np.signbit(b))[~np.isnan(a)].all()
         )
+    if a.dtype.kind in "OU":  # an array of strings is filled up to its batch's longest
+        return _unfilled(a.tolist()) == _unfilled(b.tolist())
     return a.tolist() == b.tolist()
+
+
+def _unfilled(texts: list[str]) -> list[str]:
+    while texts and texts[-1] == "␀":
+        texts.pop()
+    return texts
 
 
 def main() -> int:

@@ -30,7 +30,18 @@ from tests.conformance.table import TABLE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "conformance"
 NUMBER = "__row"  # the column that tells an answer's row
-_MODULES = ("feature", "classification", "regression", "clustering", "tuning", "evaluation", "pipeline", "linalg")
+_MODULES = (
+    "feature",
+    "classification",
+    "regression",
+    "clustering",
+    "recommendation",
+    "fpm",
+    "tuning",
+    "evaluation",
+    "pipeline",
+    "linalg",
+)
 
 
 def entry(row: Row, spark_version: str) -> Path:
@@ -75,6 +86,10 @@ def _try(session: Any, row: Row, spark_version: str) -> str:
 def _record(session: Any, row: Row, folder: Path) -> None:
     from pyspark.ml import Pipeline
 
+    if row.conf:
+        session = session.newSession()
+        for key, value in row.conf.items():
+            session.conf.set(key, value)
     trained = _frame(session, row.train or row.rows)
     fitted = Pipeline(stages=[_make(stage) for stage in row.stages]).fit(trained.drop(NUMBER))
     fitted.save((folder / "pipeline").as_uri())
@@ -94,16 +109,34 @@ def _record(session: Any, row: Row, folder: Path) -> None:
 
 def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: dict[int, str]) -> Any:
     """One job for all rows; where it raises, one for each row. Returns the outputs' schema."""
-    frame = _frame(session, row.rows)
+    frame, model = _frame(session, row.rows), _carrying(model)
     answered = model.transform(frame).select(NUMBER, *row.outputs)
     try:
         found = answered.collect()
     except _spark_errors():
         # round robin, one row a partition; the checkpoint keeps a stage's filter from moving in front of it
         frame = frame.repartition(frame.count()).localCheckpoint()
-        found = _each(session, frame, model.transform(frame).select(NUMBER, *row.outputs), raised)
+        split = model.transform(frame).select(NUMBER, *row.outputs)
+        if split.rdd.getNumPartitions() == frame.rdd.getNumPartitions():
+            found = _each(session, frame, split, raised)
+        else:
+            found = _one_by_one(frame, model, row, raised)
     answers.update({each[0]: each[1:] for each in found})
     return json.loads(answered.drop(NUMBER).schema.json())
+
+
+def _carrying(model: Any) -> Any:
+    """A statement without `*` loses the rows' numbers: there it selects them too."""
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    stages = [
+        SQLTransformer(statement=stage.getStatement().replace(" FROM __THIS__", f", {NUMBER} FROM __THIS__"))
+        if isinstance(stage, SQLTransformer) and not stage.getStatement().startswith("SELECT *")
+        else stage
+        for stage in model.stages
+    ]
+    return PipelineModel(stages)
 
 
 def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> list[Any]:
@@ -115,6 +148,18 @@ def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> li
         try:
             socket = context._jvm.PythonRDD.runJob(context._jsc.sc(), rows._jrdd, [partition])
             found += _from_socket(socket, rows._jrdd_deserializer)
+        except _spark_errors() as error:
+            raised[number] = str(error)[:500]
+    return found
+
+
+def _one_by_one(frame: Any, model: Any, row: Row, raised: dict[int, str]) -> list[Any]:
+    """A plan for each row: where the model joins (ALS), rows do not stay in their partitions."""
+    found = []
+    for (number,) in frame.select(NUMBER).collect():
+        alone = frame.where(frame[NUMBER] == number).localCheckpoint()
+        try:
+            found += model.transform(alone).select(NUMBER, *row.outputs).collect()
         except _spark_errors() as error:
             raised[number] = str(error)[:500]
     return found
@@ -184,13 +229,14 @@ def _make(what: Any) -> Any:
 
 def _find(dotted: str) -> Any:
     name, *rest = dotted.split(".")
-    for module in _MODULES:
-        found = getattr(importlib.import_module(f"pyspark.ml.{module}"), name, None)
+    package = "xgboost.spark" if name.startswith("SparkXGB") else None
+    for module in [package] if package else [f"pyspark.ml.{module}" for module in _MODULES]:
+        found = getattr(importlib.import_module(module), name, None)
         if found is not None:
             for attribute in rest:
                 found = getattr(found, attribute)
             return found
-    raise AssertionError(f"pyspark.ml has no {dotted}")
+    raise AssertionError(f"{package or 'pyspark.ml'} has no {dotted}")
 
 
 def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]]) -> None:
@@ -206,7 +252,9 @@ def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]])
     table = {NUMBER: pa.array(numbers, pa.int32())}
     for i, field in enumerate(fields):
         values = [answers[number][i] for number in numbers]
-        if isinstance(field["type"], dict):
+        if isinstance(field["type"], dict) and field["type"].get("elementType") == "string":
+            table[field["name"]] = pa.array(values, pa.list_(pa.string()))
+        elif isinstance(field["type"], dict):
             values = [None if value is None else _slots(value) for value in values]
             table[field["name"]] = pa.array(values, pa.list_(pa.float64()))
         elif field["type"].startswith("decimal"):

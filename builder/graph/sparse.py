@@ -1,0 +1,148 @@
+"""Vectors of which few slots hold anything: hashed and counted text. Never N × width numbers inside the graph.
+
+A row's K entries lie in ascending order of their slots, absent ones anywhere between: an entry that is not there has
+value 0 and a slot in range, so it can be looked up, multiplied and added without a mask, and adds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.graph.idioms import beside_rows, constant, last_sum, sequential_sum, table
+from builder.types import Array
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """`indices` int64, `values` float64 and `there` bool, all [N, K], K ≥ 1; indices that are there ascend, each once.
+
+    `finite`: no value is infinite or NaN.
+    """
+
+    indices: Var
+    values: Var
+    there: Var
+    width: int
+    finite: bool = True
+
+    def where(self, kept: Var) -> Sparse:
+        """Only the entries [N, K] that are kept."""
+        return replace(self, values=only(kept, self.values), there=op.and_(self.there, kept))
+
+    def with_values(self, values: Var) -> Sparse:
+        """Other values in the same slots, 0 where nothing is there."""
+        return replace(self, values=values)
+
+    def times(self, factors: Array) -> Sparse:
+        """Each value times its slot's factor [width], all finite."""
+        return self.with_values(op.mul(self.values, self.looked_up(factors)))
+
+    def looked_up(self, weights: Array) -> Var:
+        """weights [width] → [N, K]; weights [width, C] → [N, K, C]: what stands at each entry's slot."""
+        return op.gather(table(np.ascontiguousarray(weights)), self.indices)
+
+    def dense(self) -> Var:
+        """[N, width] float64."""
+        return spread_out(self.values, self.indices, self.width)
+
+    def stored(self) -> Var:
+        """[N, width] bool: the slots that Spark's vector stores."""
+        marks = spread_out(op.cast(self.there, to=np.float64), self.indices, self.width)
+        return op.greater(marks, constant(0.0))
+
+    def dot(self, weights: Array, stored: Array | None = None) -> Var:
+        """weights [width, C] → [N, C]: Σ valuesᵢ·weightsᵢ, added slot after slot, as Spark's BLAS does with a sparse vector.
+
+        `stored` bool, the weights' shape: those that Spark stores; the others add nothing, whatever the value.
+        """
+        if weights.shape[1] == 1 and np.isfinite(weights).all() and (stored is None or stored.all() or self.finite):
+            return last_sum(op.mul(self.values, self.looked_up(weights[:, 0])))
+        products = op.mul(op.unsqueeze(self.values, _ints(2)), self.looked_up(weights))
+        if not np.isfinite(weights).all():
+            products = only(op.unsqueeze(self.there, _ints(2)), products)
+        if stored is not None and not stored.all() and not self.finite:
+            products = only(op.greater(self.looked_up(stored.astype(np.float64)), constant(0.0)), products)
+        return sequential_sum(products)
+
+    def size(self) -> Sparse:
+        """|value| of each entry; 0 where it is infinite or no number."""
+        if self.finite:
+            return replace(self, values=op.abs(self.values))
+        lost = op.or_(op.isnan(self.values), op.isinf(self.values))
+        return replace(self, values=op.where(lost, constant(0.0), op.abs(self.values)), finite=True)
+
+    def at(self, slots: Array) -> Var:
+        """[N, len(slots)] float64: these slots alone, each named once."""
+        places = np.full(self.width, len(slots), dtype=np.int64)  # all others fall into one column behind
+        places[slots] = np.arange(len(slots))
+        spread = spread_out(self.values, op.gather(table(places), self.indices), len(slots) + 1)
+        return op.slice(spread, _ints(0), _ints(len(slots)), _ints(1))
+
+
+def spread_out(values: Var, indices: Var, width: int) -> Var:
+    """values [N, K] added at indices [N, K] → [N, width]: of those that meet all but one are 0, or nobody reads the slot."""
+    blank = op.expand(constant(0.0), beside_rows(indices, width))
+    return op.scatter_elements(blank, indices, values, axis=1, reduction="add")
+
+
+def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Sparse:
+    """slots [N, T] int64 below `width` of things that are there or not, in any order → how often each slot occurs (or 1).
+
+    Sorted, equal slots make runs; each run is an entry, its length the count.
+    """
+    beyond = op.const(np.array(width, dtype=np.int64))
+    ascending, _ = op.top_k(op.where(there, slots, beyond), _columns(slots), axis=1, largest=0, sorted=1)
+    known = op.cast(op.less(ascending, beyond), to=np.float64)
+    entries = _entries(ascending, known, width, finite=True)
+    return entries.with_values(op.cast(entries.there, to=np.float64)) if binary else entries
+
+
+def summed(slots: Var, values: Var, there: Var, width: int, *, finite: bool) -> Sparse:
+    """slots int64, values float64, there bool, all [N, K]: the values of one slot added in the order of the columns."""
+    number = op.squeeze(_columns(slots), _ints(0))
+    at = op.range(op.const(np.array(0)), number, op.const(np.array(1)))
+    beyond = op.const(np.array(width, dtype=np.int64))
+    marked = op.where(there, slots, beyond)
+    keys, _ = op.top_k(op.add(op.mul(marked, number), at), _columns(slots), axis=1, largest=0, sorted=1)
+    order = op.mod(keys, number)
+    given = op.gather_elements(only(there, values), order, axis=1)
+    sums = _entries(op.gather_elements(marked, order, axis=1), given, width, finite=finite)
+    held = op.cast(op.gather_elements(there, order, axis=1), to=np.float64)
+    return replace(sums, there=_entries(op.gather_elements(marked, order, axis=1), held, width, finite=True).there)
+
+
+def _entries(ascending: Var, values: Var, width: int, *, finite: bool) -> Sparse:
+    """Sorted slots [N, K], `width` where nothing is, and values: those of one slot added. 0 is taken for nothing there.
+
+    The r-th run of equal slots is the r-th entry; behind the last one stay slots of which the value is 0.
+    """
+    run = runs(ascending)
+    indices = op.scatter_elements(ascending, run, ascending, axis=1)
+    blank = op.expand(constant(0.0), op.shape(ascending))
+    totals = op.scatter_elements(blank, run, values, axis=1, reduction="add")
+    safe = op.min([indices, op.const(np.array(width - 1, dtype=np.int64))])
+    return Sparse(safe, totals, op.greater(totals, constant(0.0)), width, finite)
+
+
+def runs(ascending: Var) -> Var:
+    """[N, K] sorted → int64 [N, K]: to which run of equal values each belongs, from 0 on."""
+    following = op.pad(ascending, _ints(0, -1, 0, 1), op.const(np.array(0, dtype=np.int64)))
+    ends = op.sign(op.sub(following, ascending))  # 1 at a run's end; the row's last is not counted
+    return op.cumsum(ends, op.const(np.array(1, dtype=np.int64)), exclusive=1)
+
+
+def only(kept: Var, values: Var) -> Var:
+    """0 where not kept."""
+    return op.where(kept, values, constant(0.0))
+
+
+def _columns(x: Var) -> Var:
+    return op.shape(x, start=1, end=2)
+
+
+def _ints(*values: int) -> Var:
+    return op.const(np.array(values, dtype=np.int64))

@@ -1,0 +1,1 @@
+"""Spark SQL's scalar expressions over a row: read with sqlglot, typed and computed as Spark does."""

@@ -1,0 +1,160 @@
+"""The text of a statement → what it selects. Only sqlglot's parser is used: types are given elsewhere, as Spark gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from builder.errors import Refused
+
+TABLE = "__THIS__"
+_UNSAID = {
+    "distinct": "DISTINCT",
+    "group": "GROUP BY",
+    "having": "HAVING",
+    "order": "ORDER BY",
+    "sort": "SORT BY",
+    "cluster": "CLUSTER BY",
+    "distribute": "DISTRIBUTE BY",
+    "limit": "LIMIT",
+    "offset": "OFFSET",
+    "joins": "JOIN",
+    "laterals": "LATERAL VIEW",
+    "qualify": "QUALIFY",
+    "windows": "WINDOW",
+    "with_": "WITH",
+    "with": "WITH",
+    "pivots": "PIVOT",
+    "sample": "TABLESAMPLE",
+    "hint": "a hint",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One selected expression. `name` is "" where the statement gives none."""
+
+    name: str
+    expression: Any
+    text: str
+
+    @property
+    def source(self) -> str | None:
+        """The column that it is, unchanged; None where it is computed."""
+        return column_name(self.expression) if self.expression.key == "column" else None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`SELECT items FROM __THIS__ WHERE condition`. `star`: `*` is among the items."""
+
+    items: tuple[Item, ...]
+    star: bool
+    condition: Any | None
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that it names, each once, in their order; `*` names none."""
+        expressions = [item.expression for item in self.items]
+        expressions += [self.condition] if self.condition is not None else []
+        found = [column_name(node) for expression in expressions for node in _columns(expression)]
+        return tuple(dict.fromkeys(found))
+
+    def calls(self) -> frozenset[str]:
+        """Functions and operators in it, as sqlglot calls them; others by their own names."""
+        expressions = [item.expression for item in self.items]
+        expressions += [self.condition] if self.condition is not None else []
+        return frozenset(
+            node.name.lower() if node.key == "anonymous" else node.key
+            for expression in expressions
+            for node in expression.walk()
+        )
+
+    def writes(self) -> tuple[str, ...]:
+        """Columns that it makes: a column selected under its own name is none."""
+        return tuple(item.name for item in self.items if item.name and item.source != item.name)
+
+
+@lru_cache(maxsize=64)
+def parse(text: str) -> Statement:
+    """Raises Refused where it is no plain SELECT over the rows of `__THIS__`, each answered alone."""
+    from sqlglot import errors, parse_one
+
+    try:
+        select = parse_one(text, read="spark")
+    except (errors.SqlglotError, RecursionError) as error:
+        told = str(error).splitlines()[0]
+        raise Refused(f"the statement {text!r} is not understood: {told}", fix="write it as a plain SELECT.") from error
+    fix = "make that DataFrame before the pipeline; a row is answered alone."
+    if select.key != "select":
+        raise Refused(f"the statement {text!r} is no SELECT.", fix=fix)
+    said = [words for key, words in _UNSAID.items() if select.args.get(key)]
+    source = select.args.get("from_") or select.args.get("from")
+    table = source.this if source is not None else None
+    if table is None or table.key != "table" or table.name != TABLE or len(table.parts) > 1 or table.args.get("joins"):
+        said.append("another source than FROM __THIS__")
+    elif _beside(table):
+        said.append(_beside(table))
+    if said:
+        raise Refused(f"the statement {text!r} has {', '.join(said)}.", fix=fix)
+    items = [_item(each) for each in select.expressions if each.key != "star"]
+    stars = [each for each in select.expressions if each.key == "star"]
+    if any(star.args.get(what) for star in stars for what in ("except_", "except", "replace", "rename")):
+        raise Refused(f"the statement {text!r} has * EXCEPT.", fix="name the columns.")
+    where = select.args.get("where")
+    statement = Statement(tuple(items), bool(stars), None if where is None else where.this)
+    names = [name.lower() for name in (item.name for item in items) if name]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if stars:
+        twice += sorted({item.name for item in items if item.source is not None and item.source == item.name})
+    if twice:
+        raise Refused(
+            f"the statement {text!r} gives two columns the name {', '.join(map(repr, twice))}.",
+            fix="name each column once; no later stage could tell them apart.",
+        )
+    return statement
+
+
+def _beside(table: Any) -> str:
+    return "an alias of __THIS__" if table.alias else "TABLESAMPLE" if table.args.get("sample") else ""
+
+
+def _item(node: Any) -> Item:
+    text = node.sql(dialect="spark")
+    if node.key == "alias":
+        return Item(node.alias, _bare(node.this), node.this.sql(dialect="spark"))
+    node = _bare(node)
+    return Item(column_name(node) if node.key == "column" and not _is_star(node) else "", node, text)
+
+
+def _bare(node: Any) -> Any:
+    while node.key == "paren":
+        node = node.this
+    return node
+
+
+def _is_star(node: Any) -> bool:
+    return bool(node.this.key == "star")
+
+
+def column_name(node: Any) -> str:
+    """A column's name; `t.a` of another table than __THIS__ is told by both."""
+    return node.name if node.table in ("", TABLE) else f"{node.table}.{node.name}"
+
+
+def _columns(expression: Any) -> Iterator[Any]:
+    return (node for node in expression.walk(bfs=False) if node.key == "column" and not _is_star(node))
+
+
+def carrying(text: str, column: str) -> str:
+    """The same statement, selecting one column more: for asking Spark which row an answer belongs to."""
+    from sqlglot.dialects import Spark
+    from sqlglot.tokenizer_core import TokenType
+
+    depth = 0
+    for token in Spark().tokenize(text):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+        if depth == 0 and token.token_type == TokenType.FROM:
+            return f"{text[: token.start]}, `{column}` {text[token.start :]}"
+    return text

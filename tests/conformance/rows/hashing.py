@@ -1,0 +1,262 @@
+"""HashingTF, CountVectorizer, IDF, FeatureHasher: sparse vectors, and what reads them. Word2Vec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance.row import INF, NAN, Row, column, dense, doubles, spark, sparse, texts, vectors
+
+WORDS = column(
+    "array<string>",
+    ["a", "b", "a", "c", "a"],
+    [],
+    ["", "", "ß"],
+    [None, "a", None, "b"],
+    ["日本", "ÄÖ", "😀", "x" * 40, "abc", "ab", "abcd", "abcde"],
+    ["c", "b", "unseen"],
+    ["b", "b", "b", "b"],
+)
+TRAINED = column("array<string>", ["a", "b", "c", "a"], ["b", "ß", ""], ["a", "日本", "b"], ["d", "b"])
+TEXTS = texts(
+    "the cat sat on the mat", "a dog ate the cat", "birds fly over the house", "the house of the rising sun",
+    "ein Haus für Äpfel", "the mat of a cat", "", "dog dog dog", "sun and birds", "Äpfel über alles", "fly away", "house cat",
+)  # fmt: skip
+LABELS = doubles(1.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.0, 1.0, 2.0, 1.0, 0.0, nullable=False)
+ASKED = texts(
+    "the cat and the dog", "", "unseen words", "Äpfel Äpfel mat", "sun sun sun fly the house", "cat", " ", "über the"
+)
+BINARY = doubles(*(float(value > 0) for value in LABELS.values), nullable=False)
+
+
+def _hashed(name: str, width: int, binary: bool = False, **marks: Any) -> Row:
+    return Row(
+        f"hashing/{name}",
+        (spark.HashingTF(inputCol="w", outputCol="v", numFeatures=width, binary=binary),),
+        rows={"w": WORDS},
+        outputs=("v",),
+        **marks,
+    )
+
+
+HASHED = [
+    _hashed("tf", 16, smoke=True, older=True),
+    _hashed("tf-one-slot", 1),
+    _hashed("tf-three-slots", 3),
+    _hashed("tf-odd", 1009),
+    _hashed("tf-binary", 7, True, smoke=True),
+]
+
+
+def _counted(name: str, stage: Any, **marks: Any) -> Row:
+    return Row(f"hashing/{name}", (stage,), train={"w": TRAINED}, rows={"w": WORDS}, outputs=("v",), **marks)
+
+
+COUNTED = [
+    _counted("counts", spark.CountVectorizer(inputCol="w", outputCol="v"), smoke=True, older=True),
+    _counted("counts-binary", spark.CountVectorizer(inputCol="w", outputCol="v", binary=True)),
+    _counted("counts-two-or-more", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=2.0)),
+    _counted("counts-two-or-more-binary", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=2.0, binary=True)),
+    _counted("counts-a-share", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=1 / 3)),
+    _counted("counts-a-fifth", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=0.2), smoke=True),
+    _counted("counts-all", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=0.0)),
+    _counted("counts-few", spark.CountVectorizer(inputCol="w", outputCol="v", vocabSize=2, minDF=2.0)),
+    Row(
+        "hashing/counts-from-words",
+        (spark.CountVectorizerModel.from_vocabulary(["b", "", "日本", "a"], inputCol="w", outputCol="v"),),
+        rows={"w": WORDS},
+        outputs=("v",),
+    ),
+]
+
+IDFS = [
+    Row(
+        f"hashing/idf-{least}",
+        (
+            spark.HashingTF(inputCol="w", outputCol="f", numFeatures=16),
+            spark.IDF(inputCol="f", outputCol="v", minDocFreq=least),
+        ),
+        train={"w": TRAINED},
+        rows={"w": WORDS},
+        outputs=("v",),
+        smoke=least == 0,
+        older=least == 0,
+    )
+    for least in (0, 2)
+] + [
+    Row(
+        "hashing/idf-of-any-vector",
+        (spark.IDF(inputCol="x", outputCol="v"),),
+        train={"x": vectors((1.0, 0.0, 2.0), (0.5, 1.0, 0.0), (1.0, 0.0, 0.0))},
+        rows={
+            "x": vectors(
+                (1.0, 1 / 3, -2.7),
+                (NAN, INF, -INF),
+                dense(-0.0, 16777217.0, 5e-324),
+                sparse(3, {1: 0.1}),
+                sparse(3, {}),
+                (1e308, 0.1, 3.1),
+            )
+        },
+        outputs=("v",),
+    ),
+    Row(
+        "hashing/idf-of-counts",
+        (spark.CountVectorizer(inputCol="w", outputCol="f"), spark.IDF(inputCol="f", outputCol="v")),
+        train={"w": TRAINED},
+        rows={"w": WORDS},
+        outputs=("v",),
+    ),
+]
+
+
+def _read_by(
+    name: str, model: Any, word: str, outputs: tuple[str, ...], width: int = 1024, labels: Any = BINARY, **marks: Any
+) -> Row:
+    """The usual text pipeline, and a model behind it."""
+    return Row(
+        f"hashing/read-by-{name}",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="f", numFeatures=width),
+            spark.IDF(inputCol="f", outputCol="features"),
+            model,
+        ),
+        train={"s": TEXTS, "label": labels},
+        rows={"s": ASKED},
+        outputs=outputs,
+        word=word,
+        **marks,
+    )
+
+
+CLASSIFIED = ("rawPrediction", "probability", "prediction")
+READ = [
+    _read_by(
+        "logistic-regression",
+        spark.LogisticRegression(maxIter=5),
+        "elementary",
+        CLASSIFIED,
+        262144,
+        smoke=True,
+        older=True,
+    ),
+    _read_by(
+        "few-coefficients",
+        spark.LogisticRegression(maxIter=5, regParam=0.2, elasticNetParam=1.0),
+        "elementary",
+        CLASSIFIED,
+    ),
+    _read_by("three-classes", spark.LogisticRegression(maxIter=5), "elementary", CLASSIFIED, labels=LABELS, smoke=True),
+    _read_by(
+        "three-classes-few-coefficients",
+        spark.LogisticRegression(maxIter=5, regParam=0.1, elasticNetParam=1.0),
+        "elementary",
+        CLASSIFIED,
+        labels=LABELS,
+    ),
+    _read_by("support-vectors", spark.LinearSVC(maxIter=5), "dot", ("rawPrediction", "prediction")),
+    _read_by("linear-regression", spark.LinearRegression(maxIter=5, regParam=0.1), "dot", ("prediction",), 256),
+    _read_by("tree", spark.DecisionTreeClassifier(seed=1), "bit", CLASSIFIED, smoke=True),
+    _read_by("regression-tree", spark.DecisionTreeRegressor(seed=1), "bit", ("prediction",)),
+    _read_by("forest", spark.RandomForestClassifier(numTrees=7, seed=3), "bit", CLASSIFIED, labels=LABELS),
+    _read_by("bare-forest", spark.RandomForestClassifier(numTrees=3, maxDepth=0, seed=3), "bit", CLASSIFIED),
+    _read_by("boosted-trees", spark.GBTClassifier(maxIter=4, seed=3), "elementary", CLASSIFIED),
+    _read_by("scaler", spark.StandardScaler(inputCol="features", outputCol="z"), "bit", ("z",), 64),
+]
+
+MIXED = {
+    "real": column("double", 2.2, -0.0, -1e308, INF, 1 / 3, None, 16777217.0, 0.0),
+    "float": column("float", 0.1, 1.5, None, -2.7, 0.0, 3.4e38, 1.0, 0.5),
+    "whole": column("int", 1, -7, 0, None, 2147483647, 3, 5, 9),
+    "long": column("bigint", 9007199254740993, -1, 0, 3, None, 4, 1, 2),
+    "yes": column("boolean", True, False, None, True, False, True, False, True),
+    "text": texts("foo", "bar", "", "ß日本", None, "1", "foo", "a=b"),
+}
+
+
+def _mixed(name: str, *columns: str, rows: Any = MIXED, outputs: tuple[str, ...] = ("v",), **params: Any) -> Row:
+    marks = {key: params.pop(key) for key in ("smoke", "older", "refused") if key in params}
+    used = {name: rows[name] for name in columns}
+    stage = spark.FeatureHasher(inputCols=list(columns), outputCol="v", **params)
+    return Row(f"hashing/{name}", (stage,), rows=used, outputs=outputs, **marks)
+
+
+FEATURES = [
+    _mixed("features", *MIXED, numFeatures=64, smoke=True, older=True),
+    _mixed(
+        "features-not-a-number",
+        "x",
+        "y",
+        rows={"x": doubles(NAN, 1.0, INF, 0.1, nullable=False), "y": doubles(1.0, NAN, -INF, 0.2, nullable=False)},
+        numFeatures=1,
+    ),
+    _mixed("features-wide", *MIXED, numFeatures=1009),
+    _mixed("features-in-two-slots", "real", "whole", "yes", "text", numFeatures=2),
+    _mixed("features-in-one-slot", "long", "whole", "text", "yes", numFeatures=1),
+    _mixed("features-whole-categories", *MIXED, numFeatures=64, categoricalCols=["long", "whole", "yes", "elsewhere"]),
+    _mixed(
+        "features-short-categories",
+        "b",
+        "s",
+        rows={"b": column("tinyint", -128 + 1, 0, 127, None), "s": column("smallint", -5, 0, 32767, None)},
+        numFeatures=256,
+        categoricalCols=["s", "b"],
+    ),
+    _mixed(
+        "features-double-category",
+        "real",
+        "text",
+        numFeatures=64,
+        categoricalCols=["real"],
+        refused="hashes as Java prints",
+    ),
+    _mixed(
+        "features-many-in-a-slot",
+        "real",
+        "float",
+        "whole",
+        "long",
+        "n",
+        rows=MIXED | {"n": MIXED["whole"]},
+        numFeatures=1,
+        refused="share a slot",
+    ),
+    Row(
+        "hashing/features-read-by-a-line",
+        (
+            spark.FeatureHasher(inputCols=["x", "n", "s"], outputCol="features", numFeatures=32),
+            spark.LinearRegression(maxIter=5, regParam=0.1),
+        ),
+        train={
+            "x": doubles(0.1, 1 / 3, -2.7, 3.1, 0.0, 1.0),
+            "n": column("int", 1, 2, 3, 4, 5, 7),
+            "s": texts("a", "b", "c", "a", "b", "ß"),
+            "label": doubles(1.0, 0.5, -2.0, 3.0, 1 / 3, 0.1),
+        },
+        rows={
+            "x": doubles(0.1, INF, None, -INF, 16777217.0, 123456.789),
+            "n": column("int", 1, None, 3, 4, 5, 6),
+            "s": texts("a", "unseen", None, "b", "", "ß"),
+        },
+        outputs=("prediction",),
+        word="dot",
+    ),
+]
+
+NEAR = column(
+    "array<string>", ["a", "b", "c", "a"], ["b", "ß", ""], ["a", "日本", "b"], ["d", "b", "a", "c"], ["ß", "d"]
+)
+EMBEDDED = [
+    Row(
+        f"hashing/word2vec-{size}",
+        (spark.Word2Vec(inputCol="w", outputCol="v", vectorSize=size, minCount=least, seed=7, maxIter=1),),
+        train={"w": NEAR},
+        rows={"w": WORDS},
+        outputs=("v",),
+        smoke=size == 5,
+        older=size == 5,
+    )
+    for size, least in ((1, 0), (5, 0), (33, 2))
+]
+
+ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + EMBEDDED
