@@ -71,7 +71,9 @@ def _brought(own: set[str]) -> list[Listed]:
         return []
     from builder.stages import all_rules
 
-    return [Listed(name, rule.word, rule.note, since=rule.since) for name, rule in all_rules().items() if name not in own]
+    return [
+        Listed(name, rule.word, rule.note, since=rule.since) for name, rule in all_rules().items() if name not in own
+    ]
 
 
 def constants_of(module: str) -> Mapping[str, str]:

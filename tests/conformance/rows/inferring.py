@@ -72,7 +72,12 @@ KINDS = {
     "gaussian": (X, (*rolled(CALM, 4), *X, sparse(4, {1: -2.7}), (0.1, NAN, 0.0, 1.0), (INF, 0.1, 0.0, 1.0))),
 }
 
-TIES = {"multinomial": 0, "complement": 1, "bernoulli": 0, "gaussian": 0}  # without priors, nothing there fits every class
+TIES = {
+    "multinomial": 0,
+    "complement": 1,
+    "bernoulli": 0,
+    "gaussian": 0,
+}  # without priors, nothing there fits every class
 
 ROWS = [
     *(
