@@ -2,9 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 EXTRAS := cpu,server,train,demo,dev
+# The oldest onnxruntime of builder/releases.py, that of the default target, and the newest.
+ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance bench lint
+.PHONY: help install demo test conformance mutants releases bench lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,18 +24,25 @@ demo: install  ## the whole way on real flights: train, register, publish, serve
 test: install  ## every test, with real Spark and real Triton
 	$(BIN)/python -m pytest
 
-conformance: install .venv-spark35/installed .venv-ort121/installed  ## every row of the table against every Spark version
+conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
 	.venv-spark35/bin/python -m tests.conformance.record --older
 	CONFORMANCE=all $(BIN)/python -m pytest tests/conformance
+
+mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
+	$(BIN)/python -m tests.conformance.record
+	$(BIN)/python -m tests.mutants $(MODULES)
 
 .venv-spark35/installed:
 	$(PYTHON) -m venv .venv-spark35
 	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools
 	touch $@
 
-.venv-ort121/installed:
-	$(PYTHON) -m venv .venv-ort121
-	.venv-ort121/bin/python -m pip install --quiet 'onnxruntime==1.21.*' 'numpy<2'
+releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the oldest, the default and the newest Triton's onnxruntime
+	CONFORMANCE=all RELEASES=all $(BIN)/python -m pytest tests/conformance/test_releases.py
+
+.venv-ort-%/installed:
+	$(PYTHON) -m venv .venv-ort-$*
+	.venv-ort-$*/bin/python -m pip install --quiet 'onnxruntime==$*' 'numpy<2'
 	touch $@
 
 bench: install  ## where the README's numbers come from

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
+from builder.releases import DEFAULT, OLDEST
 
 if TYPE_CHECKING:
     from builder.flow import Wanted
@@ -38,6 +39,15 @@ Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.js
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
 TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
 RegistryUri = Annotated[str | None, typer.Option(help="MLflow's registry, where not the tracking store's")]
+Triton = Annotated[
+    str,
+    typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
+]
+Converter = Annotated[
+    str,
+    typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Ansi = Annotated[
     bool | None,
     typer.Option(
@@ -59,10 +69,12 @@ GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
 @app.command()
 def check(
     source: Source,
+    triton: Triton = DEFAULT.name,
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
+    markdown: Markdown = False,
     ansi: Ansi = None,
     timezone: Timezone = None,
     as_json: Json = False,
@@ -71,8 +83,12 @@ def check(
     from builder import console, flow
 
     with console.talking(as_json):
-        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone))
-    console.show(outcome, as_json)
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        outcome = flow.check(wanted, triton=triton)
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
     if outcome.refused:
         raise typer.Exit(ConversionRefused.exit_code)
 
@@ -83,6 +99,7 @@ def record(
     rows: Annotated[Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv or .parquet")] = None,
     evidence_rows: Annotated[int, typer.Option(min=0, help="at most so many of these rows")] = 1000,
     derived_rows: Annotated[int, typer.Option(min=0, help="at most so many rows derived from the model")] = 2000,
+    converter: Converter = "",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
@@ -96,6 +113,7 @@ def record(
 
     with console.talking(as_json) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = replace(wanted, converter=converter)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
 
@@ -118,6 +136,8 @@ def publish(
     max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    triton: Triton = DEFAULT.name,
+    converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
@@ -132,15 +152,15 @@ def publish(
     from builder.triton.config import Settings
 
     with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
-            replace(
-                _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone), null_text=null_marker
-            ),
+            replace(wanted, null_text=null_marker, converter=converter),
             repository,
             name=name,
             version=version,
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
+            triton=triton,
             settings=Settings(max_batch_size, max_queue_delay_us, instances, threads),
             progress=progress,
         )
@@ -250,9 +270,7 @@ def bench(
 
 
 @app.command()
-def stages(
-    markdown: Annotated[bool, typer.Option("--markdown", help="as the README has it")] = False, as_json: Json = False
-) -> None:
+def stages(markdown: Markdown = False, as_json: Json = False) -> None:
     """List the Spark classes that are converted, and how equal each is to Spark."""
     from builder import console, flow
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from builder import outcomes
 from builder.errors import TritonbuildError
+from builder.releases import spans
 from builder.types import TensorSpec, to_json
 
 if TYPE_CHECKING:
@@ -173,12 +174,17 @@ def _show_checked(outcome: outcomes.Checked) -> None:
     out = _stdout()
     if outcome.refused:
         out.print(f"\n[bold red]{outcome.refused} of {len(outcome.verdicts)} stages cannot be converted.[/]")
+        _show_tensors("would ask for", outcome.inputs)
     else:
         _show_tensors("asks for", outcome.inputs)
         _show_tensors("answers", outcome.outputs)
         for reason in outcome.invalid:
             out.print(escape(f"invalid ±{reason.code}  {reason.stage} ({reason.column}): {reason.reason}"))
+        out.print(f"\ngraph     {outcome.size}")
+        out.print(f"Triton    {spans(outcome.releases)}")
         out.print("evidence  " + ("there" if outcome.evidence else "none: publish wants it, or --unproven"))
+    for warning in outcome.warnings:
+        out.print(escape(f"mind  {warning}"), soft_wrap=True)
     for note in outcome.notes:
         out.print(escape(f"note  {note}"))
 
@@ -284,8 +290,8 @@ def _show_support(outcome: outcomes.Support) -> None:
     table(
         ("Spark class", "equal", "note"),
         [
-            (rule.spark_class.removeprefix("org.apache.spark.ml."), rule.word, escape(rule.note))
-            for rule in outcome.rules
+            (one.spark_class.removeprefix("org.apache.spark.ml."), one.verdict, escape(f"{one.note} {one.fix}".strip()))
+            for one in outcome.listed
         ],
     )
 

@@ -64,12 +64,13 @@ class Refusal:
 
 
 class Refused(Exception):
-    """Raised by a rule: this stage, so set, cannot be converted exactly."""
+    """Raised by a rule: this stage, so set, cannot be converted exactly. `uid` is of a stage inside of the one asked."""
 
-    def __init__(self, reason: str, *, fix: str = "") -> None:
+    def __init__(self, reason: str, *, fix: str = "", uid: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.fix = fix
+        self.uid = uid
 
 
 class ConversionRefused(TritonbuildError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
+from builder.releases import DEFAULT, OLDEST, able, target_of
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `converter`: another than ours, as `converting` names it.
     `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
@@ -34,6 +36,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    converter: str = ""
     session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
@@ -42,18 +45,27 @@ class Wanted:
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
 
-def check(wanted: Wanted) -> Checked:
-    """Judge every stage before any work. What is refused is told, not raised."""
-    from builder.graph.lowering import judge
+def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
+    """Judge every stage before any work. What is refused is told, not raised. `triton`: as `publish` has it."""
+    from builder.graph.lowering import asked_for, judge
+    from builder.graph.needs import graph_of
     from builder.proving import settled
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
+    target = target_of(triton)
     model = wanted.fetch()
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
-    verdicts, servable = judge(pipeline, model.schema, all_rules(), wanted.outputs)
-    tensors = (servable.inputs, servable.outputs, servable.invalid) if servable else ((), (), ())
-    return Checked(wanted.source, verdicts, *tensors, model.evidence is not None, model.notes)
+    given = pipeline, model.schema, all_rules(), wanted.outputs
+    verdicts, servable = judge(*given, target)
+    known = model.evidence is not None, model.notes
+    if servable is None:
+        return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
+    graph = graph_of(servable.model)
+    older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
+    return Checked(
+        wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
+    )
 
 
 def record(
@@ -71,6 +83,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        converter=wanted.converter,
         session=wanted.session,
         progress=progress,
     )
@@ -88,13 +101,17 @@ def publish(
     version: int | None = None,
     unproven: bool = False,
     evidence_in_repository: bool = False,
+    triton: str = DEFAULT.name,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
+    `triton`: the oldest release that shall run it.
+
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
+    from builder.converting import convert
     from builder.graph.lowering import lower
     from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
@@ -105,17 +122,19 @@ def publish(
     progress = progress or Silent()
     progress.step(f"fetching {wanted.source}")
     check_local(repository)
+    target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
-    compiled = partial(
-        lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=check_null(wanted.null_text)
-    )
-    servable = compiled()
-    proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
+    null_text = check_null(wanted.null_text)
+    compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
+    other = wanted.converter
+    servable = convert(model, wanted.outputs, target, other) if other else compiled()
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")
-    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, settings)
+    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
 
 
 def serve(
@@ -194,7 +213,12 @@ def bench(
 
 
 def stages() -> Support:
-    """Every Spark class that has a rule, by name."""
-    from builder.stages import all_rules
+    """Every Spark class that has a verdict, by name; those of other packages behind ours."""
+    from builder.graph.bringing import brought
+    from builder.stages.listing import Listed, listed
 
-    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))
+    theirs = [
+        Listed(rule.spark_class, rule.word, f"{rule.note} (brought by {package})".strip(), since=rule.since)
+        for rule, package in brought()
+    ]
+    return Support((*listed(), *theirs))

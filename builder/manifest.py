@@ -14,6 +14,7 @@ from builder.types import UNSAID, Servable, Session
 
 if TYPE_CHECKING:
     from builder.proving import Proof
+    from builder.releases import Target
     from builder.source import FetchedModel
 
 FORMAT = 1
@@ -26,6 +27,7 @@ def manifest(
     servable: Servable,
     spark_version: str,
     proof: Proof | None,
+    target: Target,
     files: Mapping[str, bytes],
     session: Session = UNSAID,
 ) -> dict[str, Any]:
@@ -46,6 +48,8 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "converter": servable.converter,
+        "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],
         "invalid": [reason.json() for reason in servable.invalid],
@@ -55,9 +59,10 @@ def manifest(
     }
 
 
-def provenance(model: FetchedModel, proof: Proof | None) -> dict[str, str]:
+def provenance(model: FetchedModel, proof: Proof | None, target: Target) -> dict[str, str]:
     """The manifest's gist, for config.pbtxt's parameters: a server tells it to whoever asks."""
     told = {"source": canonical(model), "digest": model.digest, "written_by": f"tritonbuild {_own_version()}"}
+    told["target"] = f"Triton {target.name} and newer"
     if model.run_id:
         told["run_id"] = model.run_id
     if proof is None:

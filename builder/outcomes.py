@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from builder.releases import DEFAULT, Target, able, spans
 from builder.types import InvalidReason, StageVerdict, TensorSpec
 
 if TYPE_CHECKING:
     from builder.bench import Latency
     from builder.evidence import ParityReport
-    from builder.graph.rules import Rule
+    from builder.graph.needs import Graph
+    from builder.stages.listing import Listed
+
+
+_WIDE = 4096  # slots: 32 KB a row on the wire
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Every stage judged. `inputs` and `outputs` are empty where a stage is refused: there is no graph to have them."""
+    """Every stage judged. Where one is refused there is no graph, no outputs, and of `inputs` a width may be -1.
+
+    `target`: the release asked for. `older`: releases that run the model when it is published for them alone.
+    """
 
     source: str
     verdicts: tuple[StageVerdict, ...]
@@ -26,10 +34,33 @@ class Checked:
     invalid: tuple[InvalidReason, ...]
     evidence: bool
     notes: tuple[str, ...]
+    target: Target = DEFAULT
+    graph: Graph | None = None
+    older: tuple[Target, ...] = ()
 
     @property
     def refused(self) -> int:
         return sum(verdict.verdict == "refused" for verdict in self.verdicts)
+
+    @property
+    def releases(self) -> tuple[Target, ...]:
+        """The Triton releases that run the graph."""
+        return able(self.graph.needs) if self.graph else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works and may still surprise."""
+        wide = (
+            f"output {spec.name!r} is {spec.width:,} wide: {8 * spec.width / 1e6:,.2f} MB a row on the wire; "
+            "--outputs leaves it out."
+            for spec in self.outputs
+            if spec.width > _WIDE
+        )
+        older = (
+            f"older Triton runs it when it is published with --triton {target.name}; trees are slower there."
+            for target in self.older
+        )
+        return (*wide, *older)
 
     def json(self) -> dict[str, Any]:
         return {
@@ -39,9 +70,44 @@ class Checked:
             "inputs": [tensor_json(spec) for spec in self.inputs],
             "outputs": [tensor_json(spec) for spec in self.outputs],
             "invalid": [reason.json() for reason in self.invalid],
+            "graph": self.graph and graph_json(self.graph),
+            "triton": {"target": self.target.name, "runs": [target.name for target in self.releases]},
             "evidence": self.evidence,
+            "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
+
+    def markdown(self) -> str:
+        """The same for a pull request or a wiki."""
+        parts = [f"## `{self.source}`", markdown_table(("stage", "class", "verdict", "equal", "note"), self._stages())]
+        if self.refused:
+            parts.append(f"**{self.refused} of {len(self.verdicts)} stages cannot be converted.**")
+        for title, specs in (("asks for", self.inputs), ("answers", self.outputs)):
+            rows = [(f"`{spec.name}`", str(spec.type), spec.triton, f"[N, {spec.width}]") for spec in specs]
+            parts += [markdown_table((title, "type", "Triton", "shape"), rows)] if rows else []
+        if self.graph:
+            parts.append(f"{self.size}; Triton {spans(self.releases)}")
+        parts += [f"* {text}" for text in (*self.warnings, *self.notes)]
+        return "\n\n".join(parts)
+
+    @property
+    def size(self) -> str:
+        """The graph's, in words."""
+        assert self.graph is not None, "what is refused has no graph"
+        needs = self.graph.needs
+        return f"{self.graph.bytes:,} bytes, {self.graph.nodes:,} nodes, opset {needs.opset}, IR {needs.ir}"
+
+    def _stages(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"`{verdict.uid}`",
+                verdict.spark_class.rsplit(".", 1)[-1],
+                f"**{verdict.verdict}**" if verdict.verdict == "refused" else verdict.verdict,
+                f"`{verdict.word}`" if verdict.word else "",
+                verdict.note + (f" Fix: {verdict.fix}" if verdict.fix else ""),
+            )
+            for verdict in self.verdicts
+        ]
 
 
 @dataclass(frozen=True)
@@ -143,20 +209,43 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Support:
-    """Every Spark class that is converted."""
+    """Every Spark class that has a verdict."""
 
-    rules: tuple[Rule, ...]
+    listed: tuple[Listed, ...]
 
     def json(self) -> dict[str, Any]:
-        return {"stages": [{"class": rule.spark_class, "word": rule.word, "note": rule.note} for rule in self.rules]}
+        params = self._params()
+        return {
+            "stages": [
+                {
+                    "class": one.spark_class,
+                    "verdict": "converted" if one.word else one.verdict,
+                    "word": one.word,
+                    "params": list(params.get(one.spark_class, ())),
+                    "triton": one.since,
+                    "note": one.note,
+                    "fix": one.fix,
+                }
+                for one in self.listed
+            ]
+        }
 
     def markdown(self) -> str:
         """The README's table: a line a class, named with its package."""
-        lines = ["| Spark class | equal | |", "|---|---|---|"]
-        for rule in self.rules:
-            family = rule.spark_class.removeprefix("org.apache.spark.ml.").rsplit(".", 1)[0]
-            lines.append(f"| `{family}.{rule.name}` | `{rule.word}` | {rule.note} |")
-        return "\n".join(lines)
+        params = self._params()
+        rows = []
+        for one in self.listed:
+            verdict = f"**{one.verdict}**" if one.fix else f"`{one.verdict}`"
+            read = ", ".join(f"`{name}`" for name in params.get(one.spark_class, ()))
+            since = f"{one.since} and newer" if one.since else ""
+            note = f"{one.note} Fix: {one.fix}" if one.fix else one.note
+            rows.append((f"`{one.spark_class.removeprefix('org.apache.spark.ml.')}`", verdict, read, since, note))
+        return markdown_table(("Spark class", "equal", "params read", "Triton", ""), rows)
+
+    def _params(self) -> Mapping[str, Sequence[str]]:
+        from builder.stages.reading import params_read  # only where they are told: it reads the rules' text
+
+        return params_read()
 
 
 def tensor_json(spec: TensorSpec) -> dict[str, Any]:
@@ -168,3 +257,22 @@ def tensor_json(spec: TensorSpec) -> dict[str, Any]:
         "triton": spec.triton,
         "width": spec.width,
     }
+
+
+def graph_json(graph: Graph) -> dict[str, Any]:
+    """A graph for a reader: its size, and what onnxruntime must know."""
+    needs = graph.needs
+    return {
+        "bytes": graph.bytes,
+        "nodes": graph.nodes,
+        "ir": needs.ir,
+        "opset": needs.opset,
+        "ai.onnx.ml": needs.ml,
+        "operators": sorted(needs.operators),
+    }
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells as they are, but for what would end one."""
+    lines = [headers, ["---"] * len(headers), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -14,6 +14,7 @@ from builder.types import NULL_TEXT, Servable, to_json
 if TYPE_CHECKING:
     from builder.evidence import Evidence
     from builder.proving import Proof
+    from builder.releases import Target
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
     from builder.triton.config import Settings
@@ -47,6 +48,7 @@ def write(
     servable: Servable,
     proof: Proof | None,
     evidence_in_repository: bool,
+    target: Target,
     settings: Settings | None,
 ) -> Publication:
     """Write config, model, manifest and evidence as one version, whole or not at all.
@@ -64,8 +66,8 @@ def write(
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
     session = session_of(pipeline.stages, all_rules())
-    document = manifest(name, model, servable, pipeline.spark_version, proof, files, session)
-    config = write_config(servable, name, settings or Settings(), provenance(model, proof))
+    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
+    config = write_config(servable, name, settings or Settings(), provenance(model, proof, target))
     everything = {**files, MANIFEST: to_json(document).encode()}
     placed = write_version(repository, name, version or model.version, everything, config)
     return Publication(

@@ -119,7 +119,7 @@ def to_tensor(values: Sequence[Any], spec: TensorSpec) -> Array:
     match spec.type:
         case VectorType():
             empty = np.full(spec.width, np.nan)
-            rows = [empty if value is None else value.toArray() for value in values]
+            rows = [empty if value is None else _slots(value) for value in values]
             if any(len(row) != spec.width for row in rows):
                 raise CheckFailed(
                     f"Spark's vector {spec.name!r} has {len(rows[0])} slots; ours has {spec.width}.",
@@ -138,6 +138,12 @@ def to_tensor(values: Sequence[Any], spec: TensorSpec) -> Array:
         array[:, 0] = filled
         return array
     return np.array([float(v) if isinstance(v, Decimal) else v for v in filled], dtype=spec.dtype).reshape(-1, 1)
+
+
+def _slots(value: Any) -> Array:
+    """A vector's slots; of an array of vectors (what LSH models answer) those of all, one behind the other."""
+    vectors = value if isinstance(value, list) else [value]
+    return np.concatenate([vector.toArray() for vector in vectors])
 
 
 def _plain(column: Column, spec: TensorSpec) -> Column:

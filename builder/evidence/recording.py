@@ -91,6 +91,7 @@ def record(
     inputs, ours = inputs.take(chosen), ours[chosen]
     proven = proof(inputs)
     dropped = {verdict.uid for verdict in servable.stages if verdict.verdict == "dropped"}
+    dropped -= {verdict.uid for verdict in servable.stages if verdict.verdict == "kept"}  # a formula's stages share one
     progress.step("starting Spark")
     with spark_session() as session, told(session, settings):
         progress.step(f"asking Spark for {inputs.rows} answers")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, Unreachable
 from builder.evidence.frames import ROW
-from builder.sparkml.reader import PIPELINES, SEARCHES, read_stage
+from builder.sparkml.reader import read_stage
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
 from builder.sql.reading import carrying
 from builder.types import Session
 

@@ -11,6 +11,7 @@ Every split is emitted as `x <= threshold` (true: the value is known and not gre
   root's leaf beside a node has a number that no node has.
 
 102,300 nodes through spox's attributes took 0.9 s: the operator is built with one node and filled in after the build.
+Where the Triton release has no such operator, the same tables are walked by plain ones (`walking`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.idioms import constant, sequential_sum, slots, table, to_index
+from builder.graph.targeting import target
+from builder.graph.walking import walked
 from builder.sparkml.trees import SavedTrees
 from builder.types import Array
 
@@ -52,14 +55,22 @@ class Forest:
 
 def forest_of(saved: SavedTrees, width: int) -> Forest:
     """Saved trees over features [N, width] → TreeEnsemble's attributes."""
-    inner, leaves = np.flatnonzero(saved.left >= 0), saved.leaves
     feature, threshold = saved.feature.copy(), saved.threshold.copy()
     true, false = saved.left.copy(), saved.right.copy()
     memberships = _memberships(saved, width, feature, threshold, true, false)
-    number = np.empty(len(saved.left), dtype=np.int64)  # of an inner node among inner ones, of a leaf among leaves
+    return Forest(saved.trees, attributes_of(saved.tree, feature, threshold, true, false), memberships)
+
+
+def attributes_of(tree: Array, feature: Array, threshold: Array, true: Array, false: Array) -> dict[str, Array]:
+    """TreeEnsemble's attributes of nodes [n], tree after tree, each tree's root first; `true` and `false` are places.
+
+    A node without children (-1) is a leaf; leaves are numbered in the order in which they stand.
+    """
+    inner, leaves = np.flatnonzero(true >= 0), np.flatnonzero(true < 0)
+    number = np.empty(len(tree), dtype=np.int64)  # of an inner node among inner ones, of a leaf among leaves
     number[inner], number[leaves] = np.arange(len(inner)), np.arange(len(leaves))
-    roots = np.searchsorted(saved.tree, np.arange(saved.trees))
-    bare = saved.left[roots] < 0
+    roots = np.flatnonzero(np.diff(tree, prepend=-1))
+    bare = true[roots] < 0
     lone, at = number[roots[bare]], np.arange(int(bare.sum()))
     tree_roots = number[roots]
     tree_roots[bare] = len(inner) + at
@@ -69,16 +80,14 @@ def forest_of(saved: SavedTrees, width: int) -> Forest:
         "nodes_splits": np.concatenate([threshold[inner], np.zeros(len(at))]),
         "nodes_modes": np.zeros(len(inner) + len(at), np.uint8),  # BRANCH_LEQ
         "tree_roots": tree_roots,
-        "leaf_targetids": np.concatenate([saved.tree[leaves], np.flatnonzero(bare)]),
+        "leaf_targetids": np.concatenate([tree[leaves], np.flatnonzero(bare)]),
         "leaf_weights": np.concatenate([np.arange(len(leaves)), lone]).astype(np.float64),
     }
     for side, (children, own) in ends.items():
         attributes[f"nodes_{side}nodeids"] = np.concatenate([number[children], own])
-        attributes[f"nodes_{side}leafs"] = np.concatenate([saved.left[children] < 0, np.ones(len(at), bool)]).astype(
-            int
-        )
+        attributes[f"nodes_{side}leafs"] = np.concatenate([true[children] < 0, np.ones(len(at), bool)]).astype(int)
     _tell_roots_apart(attributes, tree_roots[~bare])
-    return Forest(saved.trees, attributes, memberships)
+    return attributes
 
 
 def _tell_roots_apart(attributes: dict[str, Array], roots: Array) -> None:
@@ -126,6 +135,8 @@ def leaf_numbers(forest: Forest, x: Var) -> Var:
     """x [N, F] → [N, T] float64: the number, among the leaves of all trees, of the leaf that each tree leads to."""
     columns = [x, *(_members(membership, x) for membership in forest.memberships)]
     given = op.concat(columns, axis=1) if len(columns) > 1 else x
+    if not target().tree_ensemble:
+        return walked(forest.attributes, given)
     waiting = _forests.get()
     assert waiting is not None, "leaf_numbers is called while a graph is lowered"
     waiting.append(forest)

@@ -12,11 +12,12 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
 * The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`; and `x * c` for x where c is
-  a single number nearly 1: `times`.
+  a single number nearly 1: `times`. It takes `x * (1 / y)` for `x / y`: `inverse`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,10 +27,11 @@ import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument
 
+from builder.graph.targeting import target
 from builder.types import Array
 
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
-_LARGE_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 16  # spox's inference copies a constant at each use: 40 uses of 0.8 MB took 5 s
 _DOT_TERMS = 128  # of one MatMul: as many as onnxruntime adds in one go
 _tables: ContextVar[list[tuple[Var, Array]] | None] = ContextVar("tables", default=None)
 
@@ -40,11 +42,14 @@ def constant(value: Array | float | int | bool) -> Var:
 
 
 def table(array: Array) -> Var:
-    """A constant of any size. Above 1 MB it becomes an initializer after the build: op.const of 244 MB took 12 s and 2.8 GB."""
+    """A constant of any size. Above 64 KB it becomes an initializer after the build: op.const of 244 MB took 12 s and 2.8 GB.
+
+    A long row's length is left open: ONNX's inference takes integers for a shape, and made half a second of each use of 1 M.
+    """
     open_tables = _tables.get()
     if array.nbytes <= _LARGE_BYTES or open_tables is None:
         return op.const(array)
-    var = argument(Tensor(array.dtype, array.shape))
+    var = argument(Tensor(array.dtype, array.shape if array.ndim > 1 else (None,)))
     open_tables.append((var, array))
     return var
 
@@ -79,8 +84,15 @@ def times(x: Var, factors: Array) -> Var:
 
 
 def exp(x: Var) -> Var:
-    """e^x, [N, K] float64."""
-    return elementwise(op.exp, x)
+    """e^x, [N, K] float64.
+
+    Where onnxruntime's Exp ends at -708.4 (before 1.21), what is below is e^(x + 700) * e^-700: the sum is exact.
+    """
+    if target().deep_exp:
+        return elementwise(op.exp, x)
+    deep = op.less(x, constant(-708.0))
+    raised = elementwise(op.exp, op.where(deep, op.add(x, constant(700.0)), x))
+    return op.mul(raised, op.where(deep, constant(math.exp(-700.0)), constant(1.0)))
 
 
 def log(x: Var) -> Var:
@@ -234,6 +246,22 @@ def remainder(x: Var, y: Var) -> Var:
     return op.mod(x, y, fmod=1)
 
 
+def smallest(x: Var) -> Var:
+    """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
+    return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)
+
+
 def wrapped(x: Var, width: int) -> Var:
     """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
     return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign
+
+
+def last_sum(x: Var) -> Var:
+    """x [N, K] → [N, 1]: the K terms added one after the other, first to last; one node less than `ordered_sum`."""
+    sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
+    return op.gather(sums, op.const(np.array([-1], dtype=np.int64)), axis=1)
+
+
+def inverse(x: Var) -> Var:
+    """1 / x, float64, rounded before anything is multiplied by it: the optimizer knows a division of a constant 1 alone."""
+    return op.div(op.expand(constant(1.0), op.shape(x)), x)

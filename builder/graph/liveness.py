@@ -16,11 +16,15 @@ _WRITES = ("outputCols", "outputCol", "predictionCol", "probabilityCol", "rawPre
 
 @dataclass(frozen=True)
 class Plan:
-    """`kept`: per stage, whether it is converted. `live`: columns that something kept, or a client, reads."""
+    """`kept`: per stage, whether it is converted. `live`: columns that something kept, or a client, reads.
+
+    `lost`: columns that are asked for and that only a stage of an unknown class can have written.
+    """
 
     kept: tuple[bool, ...]
     live: frozenset[str]
     outputs: tuple[str, ...]
+    lost: frozenset[str] = frozenset()
 
 
 def plan(
@@ -28,14 +32,16 @@ def plan(
 ) -> Plan:
     """Decide what is kept. A stage that only drops rows (`skip`) is kept where all it reads is there anyway.
 
-    Raises UsageError where an output does not exist, or a kept stage reads a column that nothing gives; ConversionRefused
-    where a stage that no rule knows may be what would have given it, or where a stage does not tell its columns.
+    A stage that no rule knows is kept, to be refused, where nothing tells what it writes, or where it may have written a
+    column that is missing. Raises UsageError where an output does not exist, or a kept stage reads a column that nothing
+    gives, and no such stage is there to blame; ConversionRefused where a stage does not tell its columns.
     """
     _check_names(stages, rules)
     chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
     inputs = {field.name for field in schema}
-    _check_outputs(chosen, stages, rules, inputs)
-    forced: set[int] = set()
+    unknown = {index for index, stage in enumerate(stages) if stage.spark_class not in rules}
+    lost = _check_outputs(chosen, stages, rules, inputs, bool(unknown))
+    forced = set(unknown) if lost or not chosen else {index for index in unknown if not writes(stages[index], rules)}
     while True:
         kept, live = _backwards(stages, rules, set(chosen), forced)
         more = {
@@ -46,24 +52,26 @@ def plan(
         if not more:
             break
         forced |= more
-    _check_inputs(stages, rules, kept, live, inputs)
+    missing = _check_inputs(stages, rules, kept, live, inputs, bool(unknown))
+    if missing:
+        kept = [keep or index in unknown for index, keep in enumerate(kept)]
     if INVALID.name in live & inputs:
         raise UsageError(
             f"the input column {INVALID.name!r} has the name of the output that every model answers with.",
             fix="rename that column where the pipeline is fitted.",
         )
-    return Plan(tuple(kept), frozenset(live), chosen)
+    return Plan(tuple(kept), frozenset(live), chosen, lost | missing)
 
 
 def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> tuple[str, ...]:
     """The columns of the last predictor and of what follows it; without one, the columns that no later stage reads."""
     predictors = [i for i, stage in enumerate(stages) if "predictionCol" in stage.params.names()]
     if predictors:
-        return tuple(name for stage in stages[predictors[-1] :] for name in writes(stage, rules) if name)
+        return tuple(name for stage in stages[predictors[-1] :] for name in _offered(stage, rules) if name)
     read_later: set[str] = set()
     found: list[str] = []
     for stage in reversed(stages):
-        found = [name for name in writes(stage, rules) if name and name not in read_later] + found
+        found = [name for name in _offered(stage, rules) if name and name not in read_later] + found
         read_later |= set(reads(stage, rules))
     return tuple(found)
 
@@ -80,6 +88,12 @@ def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     if rule:
         return rule.outputs(stage)
     return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+
+
+def _offered(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """What a stage writes, but for what nobody gets unasked."""
+    rule = rules.get(stage.spark_class)
+    return () if rule is not None and rule.unasked else writes(stage, rules)
 
 
 def _backwards(
@@ -116,13 +130,12 @@ def _check_names(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> Non
 
 
 def _check_outputs(
-    chosen: Sequence[str], stages: Sequence[SavedStage], rules: Mapping[str, Rule], inputs: set[str]
-) -> None:
+    chosen: Sequence[str], stages: Sequence[SavedStage], rules: Mapping[str, Rule], inputs: set[str], blamable: bool
+) -> frozenset[str]:
+    """Outputs that no known stage writes, where an unknown one may (`blamable`). Raises UsageError on any other."""
     made = [name for stage in stages for name in writes(stage, rules) if name]
     unknown = [name for name in chosen if name not in made]
-    if unknown or not chosen:
-        _blame_unknown_stages(stages, rules)
-    if unknown:
+    if unknown and not (blamable and not inputs & set(unknown)):
         kind = "an input column, not an answer" if unknown[0] in inputs else "written by no stage"
         raise UsageError(f"output {unknown[0]!r} is {kind}.", fix=f"choose of: {', '.join(dict.fromkeys(made))}.")
     clash = [name for name in chosen if name in inputs or name == INVALID.name]
@@ -131,36 +144,32 @@ def _check_outputs(
             f"output {clash[0]!r} has the name of an input or of the column {INVALID.name!r} that every model answers with.",
             fix="set another name for it in the pipeline (setOutputCol, setPredictionCol).",
         )
-    if not chosen:
+    if not chosen and not blamable:
         raise UsageError(
             "this pipeline writes no column.", fix="publish a pipeline with at least one transformer or model."
         )
+    return frozenset(unknown)
 
 
 def _check_inputs(
-    stages: Sequence[SavedStage], rules: Mapping[str, Rule], kept: Sequence[bool], live: set[str], inputs: set[str]
-) -> None:
+    stages: Sequence[SavedStage],
+    rules: Mapping[str, Rule],
+    kept: Sequence[bool],
+    live: set[str],
+    inputs: set[str],
+    blamable: bool,
+) -> frozenset[str]:
+    """Columns that kept stages read and nothing gives, where an unknown stage may. Raises UsageError where none is there."""
     there = set(inputs)
     missing: dict[str, str] = {}
     for stage, keep in zip(stages, kept, strict=True):
         if keep:
             missing |= {name: stage.uid for name in reads(stage, rules) if name not in there and name in live}
         there |= set(writes(stage, rules))
-    if missing:
-        _blame_unknown_stages(stages, rules)
+    if missing and not blamable:
         told = "; ".join(f"{name!r} (read by {uid})" for name, uid in missing.items())
         raise UsageError(
             f"the schema lacks {told}.",
             fix="give the schema of the DataFrame that the pipeline was fitted on (df.schema.json(), or MLflow's signature).",
         )
-
-
-def _blame_unknown_stages(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
-    """A column is missing: where some stage is of a class that no rule knows, that is the reason to tell."""
-    unknown = [
-        Refusal(stage.uid, f"no rule converts {stage.spark_class}.", "`tritonbuild stages` lists what is supported.")
-        for stage in stages
-        if stage.spark_class not in rules
-    ]
-    if unknown:
-        raise ConversionRefused(unknown, len(stages))
+    return frozenset(missing)

@@ -6,8 +6,11 @@ gathered; one exception tells them all. Rules compute `slack` beside their value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -19,10 +22,14 @@ from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
+from builder.graph.needs import settle_versions
 from builder.graph.rules import Rule
+from builder.graph.targeting import lowering_for, target
+from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
+from builder.sparkml.verdicts import no_rule
 from builder.types import (
     INVALID,
     NULL_TEXT,
@@ -38,11 +45,10 @@ from builder.types import (
     TensorSpec,
     TextArray,
     VectorType,
+    Word,
     dtype_of,
     null_of,
 )
-
-IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release from 25.03 on loads
 
 
 @dataclass
@@ -52,6 +58,7 @@ class _Trace:
     live: frozenset[str]
     outputs: tuple[str, ...]
     null_text: str
+    target: Target
     tables: list[tuple[Var, Array]]
     forests: list[Forest]
     columns: dict[str, Column] = field(default_factory=dict)
@@ -63,6 +70,8 @@ class _Trace:
     masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
 def lower(
@@ -74,28 +83,62 @@ def lower(
     proof: bool = False,
     every_column: bool = False,
     null_text: str = NULL_TEXT,
+    target: Target = DEFAULT,
 ) -> Servable:
     """Compile the pipeline into one ONNX graph over the schema's columns.
 
     `outputs`: columns to answer with; None takes the last predictor's and what follows it. `proof` adds, for each
     output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
     `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
-    string that stands for null on the wire.
-    Raises ConversionRefused with every stage's reason; UsageError where an output or input column is not there; SourceError
+    string that stands for null on the wire. `target` is the Triton release that shall run it (and those after it).
+    Raises ConversionRefused with every stage's reason, or with what the release lacks; UsageError where an output or input column is not there; SourceError
     where a stage's data is not what its class saves.
     """
-    trace = _walk(pipeline, schema, rules, outputs, null_text)
+    trace = _walk(pipeline, schema, rules, outputs, null_text, target)
     if trace.refusals:
         raise ConversionRefused(trace.refusals, len(pipeline.stages))
-    return _build(trace, tuple(trace.made) if every_column else trace.outputs, proof)
+    made = tuple(name for name in trace.made if name not in trace.specs)  # a stage may write onto its input
+    return _build(trace, made if every_column else trace.outputs, proof)
 
 
 def judge(
-    pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
+    pipeline: SavedPipeline,
+    schema: Schema,
+    rules: Mapping[str, Rule],
+    outputs: Sequence[str] | None = None,
+    target: Target = DEFAULT,
 ) -> tuple[tuple[StageVerdict, ...], Servable | None]:
     """What `check` says: a verdict a stage, and the Servable where nothing is refused."""
-    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT)
-    return tuple(trace.verdicts), None if trace.refusals else _build(trace, trace.outputs, proof=False)
+    trace = _walk(pipeline, schema, rules, outputs, NULL_TEXT, target)
+    if trace.refusals:
+        return tuple(trace.verdicts), None
+    try:
+        return tuple(trace.verdicts), _build(trace, trace.outputs, proof=False)
+    except ConversionRefused as refused:  # every stage is fine, the release is not
+        told = [StageVerdict(one.stage, "", "refused", note=one.reason, fix=one.fix) for one in refused.refusals]
+        return (*trace.verdicts, *told), None
+
+
+def asked_for(
+    pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
+) -> tuple[TensorSpec, ...]:
+    """The input columns that the outputs need, as far as is known without a graph: a vector's width may be -1."""
+    live = liveness.plan(pipeline.stages, schema, rules, outputs).live
+    return tuple(
+        TensorSpec(given.name, given.type, given.nullable, _known_width(given))
+        for given in schema
+        if given.name in live
+    )
+
+
+def _known_width(given: Field) -> int:
+    match given.type:
+        case VectorType(width):
+            return width or vector_width(given.metadata) or -1
+        case TextArray():
+            return -1
+        case Scalar():
+            return 1
 
 
 def _walk(
@@ -104,15 +147,16 @@ def _walk(
     rules: Mapping[str, Rule],
     outputs: Sequence[str] | None,
     null_text: str,
+    target: Target,
 ) -> _Trace:
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
-    with collecting_tables() as tables, collecting_forests() as forests:
-        trace = _Trace(plan.live, plan.outputs, null_text, tables, forests)
+    with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
+        trace = _Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
             if kept:
-                _convert(trace, ordinal, stage, rules.get(stage.spark_class))
+                _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
                     StageVerdict(
@@ -165,17 +209,20 @@ def _argument(trace: _Trace, given: Field, width: int) -> Var:
 
 def _size_input(trace: _Trace, given: Field, width: int) -> Vector:
     """An input vector takes the width that its first consumer wants."""
+    known = trace.columns[given.name]
+    if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
+        return known.sized(width)
     sized = replace(given, type=VectorType(width))
     column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
     trace.columns[given.name] = column
     return column
 
 
-def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) -> None:
+def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
+    trace.inside.clear()
     try:
-        if rule is None:
-            raise Refused(f"no rule converts {stage.spark_class}.", fix="`tritonbuild stages` lists what is supported.")
+        rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
             trace.lost |= set(rule.outputs(stage))
             trace.verdicts.append(
@@ -188,28 +235,50 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage, rule: Rule | None) 
                 )
             )
             return
-        try:
+        with _blaming(stage, rule):
             answers = _ask(trace, stage, rule)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
-                fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
-            ) from error
-        unread = sorted(stage.params.unread() - rule.ignores)
-        if unread:
-            raise Refused(
-                f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
-                fix="they may change its answers: report the class, the params and the Spark version that saved them.",
-            )
+        _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, {stage.spark_class: rule} if rule else {}))
+        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+        trace.lost |= set(liveness.writes(stage, trace.rules))
         trace.verdicts.append(
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
     _keep_answers(trace, ordinal, stage, answers)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", rule.word_of(stage), note=rule.note))
+    word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
+
+
+def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
+    if stage.spark_class not in rules:
+        unknown = no_rule(stage.spark_class)
+        raise Refused(unknown.reason, fix=unknown.fix)
+    rule = rules[stage.spark_class]
+    if target().older_than(rule.since):
+        raise Refused(f"{rule.name} needs Triton {rule.since} or newer.", fix=f"publish it with --triton {rule.since}.")
+    return rule
+
+
+@contextmanager
+def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
+    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+            fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
+        ) from error
+
+
+def _check_unread(stage: SavedStage, rule: Rule) -> None:
+    unread = sorted(stage.params.unread() - rule.ignores)
+    if unread:
+        raise Refused(
+            f"{rule.name} has params that its rule does not read: {', '.join(unread)}.",
+            fix="they may change its answers: report the class, the params and the Spark version that saved them.",
+        )
 
 
 def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]]:
@@ -227,13 +296,34 @@ def _ask(trace: _Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
         given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
-        return [(out, rule.function(stage, i, column).because(*_nulls(rule, [column]))) for out, i, column in given]
-    columns = [rule.check(trace.columns[name]) for name in rule.inputs(stage)]
-    answer = rule.function(stage, columns) if rule.many else rule.function(stage, *columns)
-    answers = answer if isinstance(answer, tuple) else (answer,)
+        return [(out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [col]))) for out, i, col in given]
+    columns = [rule.check(trace.columns[name], place) for place, name in enumerate(rule.inputs(stage))]
+    answers = _answers(trace, stage, rule, *([columns] if rule.many else columns))
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
     masks = _nulls(rule, columns)
     return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
+
+
+def _answers(trace: _Trace, stage: SavedStage, rule: Rule, *given: Any) -> tuple[Any, ...]:
+    asks = (partial(_ask_inside, trace),) if rule.nests else ()
+    answer = rule.function(stage, *asks, *given)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[str, Column]:
+    """`Ask`: a refusal in there is told with the inner stage's uid, and its word counts for the outer one's."""
+    try:
+        rule = _rule_of(stage, trace.rules)
+        with _blaming(stage, rule):
+            answers = _answers(trace, stage, rule, *(rule.check(column, i) for i, column in enumerate(columns)))
+        rule.inputs(stage)  # its column names are read, and do not matter
+        rule.outputs(stage)
+        _check_unread(stage, rule)
+    except Refused as refused:
+        raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
+    assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
+    trace.inside.append(rule.word_of(stage))
+    return dict(zip(rule.writes, answers, strict=True))
 
 
 def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:
@@ -284,7 +374,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
-    model.ir_version = IR_VERSION
+    settle_versions(model, trace.target)
     _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
     plant(model, trace.forests)
     for value in model.graph.output:

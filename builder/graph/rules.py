@@ -7,7 +7,8 @@ The annotations are the declaration: a parameter `Vector`, `Number`, `Text` or `
 `Sequence[...]` takes all input columns at once (VectorAssembler). A rule with a parameter `i: int` before its column is
 asked once per column of a stage that maps column i to column i (StringIndexer with inputCols). A rule with a parameter
 `Mapping[str, Column]` is given every column there is and the names of those that somebody reads, and answers by name;
-its `reads` and `writes` are functions of the stage (SQLTransformer: the statement names them).
+its `reads` and `writes` are functions of the stage (SQLTransformer: the statement names them). A rule with a parameter
+`ask: Ask` before its columns has stages inside of its own, and asks their rules with it (OneVsRestModel).
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Number, Text, Texts, Vector
+from builder.releases import OLDEST
 from builder.sparkml.reader import SavedStage
 from builder.types import Session, Word
 
 F = TypeVar("F", bound=Callable[..., Any])
-
 Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
 
 _READERS: Mapping[type[Column], str] = {
@@ -37,16 +38,26 @@ _READERS: Mapping[type[Column], str] = {
 }
 
 
+class Ask(Protocol):
+    """Ask the rule of a stage inside of another one: column params that it writes → its answers."""
+
+    def __call__(self, stage: SavedStage, *columns: Column) -> Mapping[str, Column]: ...
+
+
 @dataclass(frozen=True)
 class Rule:
     """How one Spark class is converted.
 
     `reads` and `writes` are names of column params: of `reads` those that are set (`inputCols` before `inputCol`), of
-    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. `ignores` are params that
-    only fitting reads. `weakened` tells the word of a stage whose params make it weaker than `word`. `each`: the rule is
-    asked per column, `many`: once with all of them, `named`: with all columns by their names. `nulls`: the rule reads
-    null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark leaves
-    out rows at this stage, where `handleInvalid` does not tell. `session`: the answers hang on what no saved model holds.
+    `writes` all, in the order of the rule's answers; one that is unset or empty is not written. Where no param's value
+    names the columns, `reads` and `writes` are functions of the stage. `also` are column params whose columns the rule
+    takes behind those of `reads`, where they are set. `ignores` are params that only fitting reads. `weakened` tells the
+    word of a stage whose params make it weaker than `word`. `each`: the rule is asked per column, `many`: once with all
+    of them, `named`: with all columns by their names, `nests`: with the means to ask other rules. `nulls`: the rule reads
+    null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
+    leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
+    of this rule's. `session`: the answers hang on what no saved model holds.
+    `since`: the oldest Triton release that runs its operators.
     """
 
     spark_class: str
@@ -57,13 +68,17 @@ class Rule:
     ignores: frozenset[str]
     each: bool
     many: bool
-    expects: type[Column]
+    expects: tuple[type[Column], ...]
     nulls: bool
     note: str
     weakened: Callable[[SavedStage], Word] | None = None
     named: bool = False
     drops: Callable[[SavedStage], bool] | None = None
+    also: tuple[str, ...] = ()
+    nests: bool = False
+    unasked: bool = False
     session: bool = False
+    since: str = OLDEST.name
 
     @property
     def name(self) -> str:
@@ -76,13 +91,11 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        return self.reads(stage) if callable(self.reads) else columns_of(stage, self.reads)
+        return columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
-        if callable(self.writes):
-            return self.writes(stage)
-        if self.each or self.writes == _OUTPUT:
+        if callable(self.writes) or self.each or self.writes == _OUTPUT:
             return columns_of(stage, self.writes)
         return tuple(stage.params.text(name) if name in stage.params else "" for name in self.writes)
 
@@ -92,11 +105,12 @@ class Rule:
             return self.drops(stage)
         return "handleInvalid" in stage.params.names() and stage.params.raw("handleInvalid") == "skip"
 
-    def check(self, column: Column) -> Column:
-        """The column, or Refused where it is not of the annotated type."""
-        if not isinstance(column, self.expects):
+    def check(self, column: Column, place: int = 0) -> Column:
+        """The column, or Refused where it is not of the type annotated at its place."""
+        expected = self.expects[min(place, len(self.expects) - 1)]
+        if not isinstance(column, expected):
             raise Refused(
-                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[self.expects]}.",
+                f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[expected]}.",
                 fix="check the schema given: Spark itself would refuse this column.",
             )
         return column
@@ -117,17 +131,20 @@ def converts(
     note: str = "",
     weakened: Callable[[SavedStage], Word] | None = None,
     drops: Callable[[SavedStage], bool] | None = None,
+    also: Sequence[str] = (),
+    unasked: bool = False,
     session: bool = False,
+    since: str = OLDEST.name,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
     def mark(function: F) -> F:
         hints = typing.get_type_hints(function)
         parameters = list(inspect.signature(function).parameters)[1:]
-        each = bool(parameters) and hints[parameters[0]] is int
-        hint = hints[parameters[-1]]
+        each, nests = hints[parameters[0]] is int, hints[parameters[0]] is Ask
         named = typing.get_origin(hints[parameters[0]]) is Mapping
-        many = not named and typing.get_origin(hint) is not None
+        columns = [Column] if named else [hints[name] for name in parameters[each or nests :]]
+        many = not named and typing.get_origin(columns[0]) is Sequence
         rule = Rule(
             spark_class,
             word,
@@ -137,13 +154,17 @@ def converts(
             frozenset(ignores),
             each,
             many,
-            Column if named else typing.get_args(hint)[0] if many else hint,
+            tuple((typing.get_args(hint) or (hint,))[0] for hint in columns),
             nulls,
             note,
             weakened,
             named,
             drops,
+            tuple(also),
+            nests,
+            unasked,
             session,
+            since,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -171,8 +192,10 @@ def session_of(stages: Iterable[SavedStage], rules: Mapping[str, Rule]) -> Sessi
     return Session(asking[0].ansi, asking[0].session.timezone) if asking else Session()
 
 
-def columns_of(stage: SavedStage, names: Sequence[str]) -> tuple[str, ...]:
+def columns_of(stage: SavedStage, names: Sequence[str] | Callable[[SavedStage], tuple[str, ...]]) -> tuple[str, ...]:
     """The columns named by the first of these params that is set: a list as it is, a single name as one."""
+    if callable(names):
+        return names(stage)
     found = [(name, stage.params.raw(name)) for name in names]
     value = next((value for _, value in found if value), ())
     return (value,) if isinstance(value, str) else tuple(value)

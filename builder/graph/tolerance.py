@@ -113,3 +113,11 @@ def shared_bound(p: Var, bound: Var) -> Var:
     """A probability's bound: a step of the smallest numbers more, and none where it is no number."""
     steps = op.where(op.greater(p, constant(0.0)), constant(_SUBNORMAL), constant(0.0))
     return op.where(op.isnan(p), constant(0.0), op.add(bound, steps))
+
+
+def product_bound(low: Var, high: Var, factors: int) -> Var:
+    """Of a product of so many factors, from Π|x| and Π(|x| + slack): 0 where no factor has a tolerance."""
+    moved = op.sub(high, low)
+    lost = op.or_(op.isnan(moved), op.isinf(moved))
+    bound = op.add(moved, op.mul(high, constant(4 * factors * UNIT)))
+    return op.where(lost, constant(np.inf), op.where(op.equal(low, high), constant(0.0), bound))

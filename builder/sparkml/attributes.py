@@ -33,9 +33,15 @@ UNRESOLVED = Attribute("unresolved")
 
 
 def scalar_attribute(metadata: Mapping[str, Any], name: str) -> Attribute:
-    """Attribute.fromStructField: a field without `ml_attr` is unresolved; one without a type is numeric."""
+    """Attribute.decodeStructField: a field without `ml_attr` is unresolved; one without a type is numeric.
+
+    It keeps the name that it was saved with; one without is called as its column.
+    """
     saved = metadata.get("ml_attr")
-    return UNRESOLVED if saved is None else _attribute(saved).named(name)
+    if saved is None:
+        return UNRESOLVED
+    attribute = _attribute(saved)
+    return attribute if attribute.name is not None else attribute.named(name)
 
 
 def vector_attributes(metadata: Mapping[str, Any]) -> tuple[Attribute, ...] | None:

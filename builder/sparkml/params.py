@@ -30,12 +30,18 @@ class Params:
     def __init__(self, uid: str, defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
         self._uid = uid
         self._values = {**defaults, **chosen}
+        self._chosen = frozenset(chosen)
         self._read: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         """Whether the param has a value at all, set or default. Asking counts as reading."""
         self._read.add(name)
         return self._values.get(name) is not None
+
+    def was_set(self, name: str) -> bool:
+        """Whether it was set, not left at its default. Asking counts as reading."""
+        self._read.add(name)
+        return name in self._chosen
 
     def names(self) -> frozenset[str]:
         return frozenset(self._values)

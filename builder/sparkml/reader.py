@@ -1,34 +1,30 @@
 """A saved Spark ML pipeline → `SavedStage`s, with json and pyarrow alone.
 
 Reads the layouts of Spark 3.x and 4.x: `metadata/part-*` (one JSON line), `data/*.parquet` in any number of part files
-and in any order, `stages/<i>_<uid>/`, nested pipelines, and `bestModel/` of CrossValidatorModel and
-TrainValidationSplitModel.
+and in any order, `stages/<i>_<uid>/`, nested pipelines, `bestModel/` of CrossValidatorModel and
+TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.params import Params
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
 from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIPELINES = frozenset({"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"})
-SEARCHES = frozenset(
-    {
-        "org.apache.spark.ml.tuning.CrossValidatorModel",
-        "org.apache.spark.ml.tuning.TrainValidationSplitModel",
-        "pyspark.ml.tuning.CrossValidatorModel",
-        "pyspark.ml.tuning.TrainValidationSplitModel",
-    }
-)
+_JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
+    "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
+}
+FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,22 @@ class SavedStage:
         Raises SourceError where the folder is missing, empty, cut short or not Parquet.
         """
         import pyarrow as pa
+
+        tables = list(self.parts(name))
+        try:
+            return pa.concat_tables(tables)
+        except pa.ArrowException as error:
+            raise SourceError(
+                f"{self.uid}: the part files in {self.path / name} have different columns.",
+                fix="two models were saved into one folder: save it again into an empty one.",
+            ) from error
+
+    def parts(self, name: str = "data", columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The tables of the folder's part files, one after the other, as `table` puts them together; chosen columns alone.
+
+        Raises SourceError where the folder is missing or empty, or a file is cut short, not Parquet or without a column.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         folder = self.path / name
@@ -63,22 +75,19 @@ class SavedStage:
                 f"{self.uid}: {folder} holds no Parquet file.",
                 fix="copy the saved model again; this folder is not whole.",
             )
-        tables = []
         for file in files:
             try:
-                tables.append(pq.ParquetFile(file).read())  # read_table would import pandas: half a second
+                table = pq.ParquetFile(file).read(columns)  # read_table would import pandas: half a second
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(
                     f"{self.uid}: {file} is no readable Parquet file ({error}).",
                     fix="copy the saved model again; this file is cut short or damaged.",
                 ) from error
-        try:
-            return pa.concat_tables(tables)
-        except pa.ArrowException as error:
-            raise SourceError(
-                f"{self.uid}: the part files in {folder} have different columns.",
-                fix="two models were saved into one folder: save it again into an empty one.",
-            ) from error
+            yield table
+
+    def nested(self, name: str) -> SavedStage:
+        """The stage saved in this one's folder `name`. Raises SourceError where there is none."""
+        return read_stage(self.path / name)
 
     def since(self, major: int, minor: int) -> bool:
         """Whether a Spark of this version or a newer one saved it."""
@@ -112,7 +121,7 @@ class _Row(dict[str, Any]):
 
 @dataclass(frozen=True)
 class SavedPipeline:
-    """The stages in order, nested pipelines and searches flattened."""
+    """The stages in order, nested pipelines, searches and formulas flattened; behind a formula's stages, its own: the label's."""
 
     path: Path
     spark_version: str
@@ -153,7 +162,7 @@ def read_stage(path: Path) -> SavedStage:
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(spark_class, uid, params, path, str(version), extra)
+    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
@@ -185,6 +194,8 @@ def _read_metadata(path: Path) -> Mapping[str, Any]:
 def _flatten(stage: SavedStage) -> list[SavedStage]:
     if stage.spark_class in SEARCHES:
         return _flatten(read_stage(stage.path / "bestModel"))
+    if stage.spark_class == FORMULA:
+        return [*_flatten(read_stage(stage.path / "pipelineModel")), stage]
     if stage.spark_class not in PIPELINES:
         return [stage]
     uids = stage.params.texts("stageUids")

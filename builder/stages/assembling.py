@@ -1,8 +1,9 @@
-"""Vectors put together, and taken apart."""
+"""Vectors put together, measured, and taken apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -111,11 +112,17 @@ def vector_slicer(stage: SavedStage, x: Vector) -> Vector:
             f"slots {chosen} of a vector of width {x.width}: none, one twice, or one that is not there.",
             fix="Spark itself refuses this: check the schema given, and the slicer's indices and names.",
         )
+    return _sliced(x, chosen, None)
+
+
+def _sliced(x: Vector, chosen: Sequence[int], attribute: Attribute | None) -> Vector:
+    """The chosen slots with what is known of them; where x tells nothing of its slots, `attribute` is said of each."""
     picked = np.array(chosen)
+    attributes = (attribute,) * len(chosen) if attribute else None
     return vector(
         slots(x.var, picked),
         len(chosen),
-        attributes=None if x.attributes is None else tuple(x.attributes[slot] for slot in chosen),
+        attributes=attributes if x.attributes is None else tuple(x.attributes[slot] for slot in chosen),
         origins=tuple(x.origin(slot) for slot in chosen),
         slack=None if x.slack is None else slots(x.slack, picked),
         stored=None if x.stored is None else slots(x.stored, picked),
@@ -131,3 +138,78 @@ def _named(x: Vector, names: Sequence[str]) -> list[int]:
             fix="record the schema with df.schema.json(): it carries the slots' names (ml_attr).",
         )
     return [places[name] for name in names]
+
+
+@converts("org.apache.spark.ml.feature.VectorSizeHint", word="bit", writes=("inputCol",), nulls=True)
+def vector_size_hint(stage: SavedStage, x: Vector) -> Vector:
+    """The vector as it is, its width known from here on.
+
+    Shapes: x [N, size] -> [N, size].
+    Null:   error refuses, skip drops, optimistic lets it pass.
+    Raises: Refused where x is known to have another width. A row of another width is no tensor of this shape.
+    Source: VectorSizeHint.transform, validateSchemaAndSize (ml/feature/VectorSizeHint.scala, Spark 4.0.1)
+    """
+    x = x.sized(stage.params.integer("size"))
+    handle = stage.params.text("handleInvalid")
+    if x.nulls is None or handle == "optimistic":
+        return x
+    lost = Mask(x.nulls, f"vector column {x.name!r} is null", drops=handle == "skip")
+    return replace(x, nulls=None).because(lost)
+
+
+_TESTS = ("fdr", "fpr", "fwe", "labelCol", "numTopFeatures", "percentile", "selectorType")
+
+
+@converts(
+    "org.apache.spark.ml.feature.ChiSqSelectorModel",
+    word="bit",
+    reads=("featuresCol",),
+    writes=("outputCol",),
+    ignores=_TESTS,
+)
+def chi_sq_selector(stage: SavedStage, x: Vector) -> Vector:
+    """The slots selected in fitting, ascending; nominal where nothing else is known of them.
+
+    Shapes: x [N, F] -> [N, number selected].
+    Source: SelectorModel.transform, prepOutputField (ml/feature/Selector.scala), ChiSqSelector.scala, Spark 4.0.1
+    """
+    return _selected(stage, x, Attribute("nominal"))
+
+
+@converts(
+    "org.apache.spark.ml.feature.UnivariateFeatureSelectorModel",
+    word="bit",
+    reads=("featuresCol",),
+    writes=("outputCol",),
+    ignores=("featureType", "labelCol", "labelType", "selectionMode", "selectionThreshold"),
+)
+@converts(
+    "org.apache.spark.ml.feature.VarianceThresholdSelectorModel",
+    word="bit",
+    reads=("featuresCol",),
+    writes=("outputCol",),
+    ignores=("varianceThreshold",),
+)
+def feature_selector(stage: SavedStage, x: Vector) -> Vector:
+    """The slots selected in fitting, ascending; numeric where nothing else is known of them.
+
+    Shapes: x [N, F] -> [N, number selected].
+    Source: UnivariateFeatureSelectorModel.transform, prepOutputField (ml/feature/UnivariateFeatureSelector.scala),
+            VarianceThresholdSelectorModel.transform (ml/feature/VarianceThresholdSelector.scala, Spark 4.0.1)
+    """
+    return _selected(stage, x, NUMERIC)
+
+
+def _selected(stage: SavedStage, x: Vector, attribute: Attribute) -> Vector:
+    chosen = sorted(stage.row()["selectedFeatures"])
+    if not chosen:
+        raise Refused(
+            "no feature was selected: the vector has no slot, and no tensor holds that.",
+            fix="fit it with a test that some feature passes, or leave the stage out.",
+        )
+    if chosen[-1] >= x.width:
+        raise Refused(
+            f"slot {chosen[-1]} was selected, and vector column {x.name!r} has width {x.width}.",
+            fix="the schema does not belong to this model: give the one of its training data.",
+        )
+    return _sliced(x, chosen, attribute)

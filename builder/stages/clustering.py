@@ -1,4 +1,4 @@
-"""The nearest of some centres."""
+"""The nearest of some centres: all of them, or from node to node of a tree of clusters."""
 
 from __future__ import annotations
 
@@ -52,16 +52,9 @@ def k_means(stage: SavedStage, x: Vector) -> Number:
     centers = _centers(stage)
     x = x.sized(centers.shape[1])
     measure = stage.params.text("distanceMeasure")
-    length = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
-    if measure == "euclidean":
-        distances, slack = _euclidean(x, centers)
-        mask = Mask(op.isnan(length), f"vector {x.name!r} holds NaN")
-    elif measure == "cosine":
-        distances, slack = _cosine(x, length, centers)
-        mask = Mask(op.not_(op.greater(length, constant(0.0))), f"vector {x.name!r} is of length 0 or holds NaN")
-    else:
-        raise Refused(f"distanceMeasure is {measure!r}.", fix="Spark knows 'euclidean' and 'cosine'.")
-    slack = op.where(op.isinf(length), constant(0.0), slack)  # all are as far: the first
+    if measure == "cosine":
+        _check_angles(centers)
+    distances, slack, mask = measured(measure, x, centers)
     near = op.neg(distances)
     index = argmax(near)
     return number(
@@ -84,6 +77,20 @@ def _centers(stage: SavedStage) -> Array:
     return np.array([dense_vector(row["clusterCenter"]) for row in rows])
 
 
+def measured(measure: str, x: Vector, centers: Array) -> tuple[Var, Var, Mask]:
+    """Distances [N, K], their tolerance, and the rows that have none. Raises Refused on a measure that Spark has not."""
+    length = op.sqrt(ordered_sum(op.mul(x.var, x.var)))
+    if measure == "euclidean":
+        distances, slack = _euclidean(x, centers)
+        mask = Mask(op.isnan(length), f"vector {x.name!r} holds NaN")
+    elif measure == "cosine":
+        distances, slack = _cosine(x, length, centers, _norms(centers))
+        mask = Mask(op.not_(op.greater(length, constant(0.0))), f"vector {x.name!r} is of length 0 or holds NaN")
+    else:
+        raise Refused(f"distanceMeasure is {measure!r}.", fix="Spark knows 'euclidean' and 'cosine'.")
+    return distances, op.where(op.isinf(length), constant(0.0), slack), mask  # infinitely long: all are as far
+
+
 def _euclidean(x: Vector, centers: Array) -> tuple[Var, Var]:
     """Squared distances [N, K] and their tolerance."""
     last = op.const(np.array([-1], dtype=np.int64))
@@ -98,17 +105,8 @@ def _euclidean(x: Vector, centers: Array) -> tuple[Var, Var]:
     return sequential_sum(op.mul(apart, apart)), slack
 
 
-def _cosine(x: Vector, length: Var, centers: Array) -> tuple[Var, Var]:
-    """Distances [N, K] and their tolerance. Raises Refused where Spark's bounds between centres are no numbers."""
-    norms = np.sqrt(np.array([_in_order(center * center) for center in centers]))
-    if not (norms > 0).all():
-        raise Refused("a centre has length 0.", fix="Spark itself refuses every row: fit the model again.")
-    angles = 1 - (centers / norms[:, None]) @ (centers / norms[:, None]).T
-    if (angles > _OPPOSITE).any():
-        raise Refused(
-            "two centres are exactly opposite; the bounds by which Spark leaves out centres are then no numbers.",
-            fix="fit with another k or seed.",
-        )
+def _cosine(x: Vector, length: Var, centers: Array, norms: Array) -> tuple[Var, Var]:
+    """Distances [N, K] and their tolerance."""
     cosines = op.div(op.div(dot(x.var, centers.T), constant(norms)), length)
     distances = op.sub(constant(1.0), cosines)
     terms = centers.shape[1]
@@ -117,6 +115,24 @@ def _cosine(x: Vector, length: Var, centers: Array) -> tuple[Var, Var]:
     if x.slack is not None:
         slack = op.add(slack, op.div(op.mul(constant(4.0), ordered_sum(x.slack)), length))
     return distances, slack
+
+
+def _check_angles(centers: Array) -> None:
+    """Raises Refused where the bounds by which Spark leaves out centres are no numbers."""
+    directions = centers / _norms(centers)[:, None]
+    if (1 - directions @ directions.T > _OPPOSITE).any():
+        raise Refused(
+            "two centres are exactly opposite; the bounds by which Spark leaves out centres are then no numbers.",
+            fix="fit with another k or seed.",
+        )
+
+
+def _norms(centers: Array) -> Array:
+    """[K]. Raises Refused where one is 0."""
+    norms: Array = np.sqrt(np.array([_in_order(center * center) for center in centers]))
+    if not (norms > 0).all():
+        raise Refused("a centre has length 0.", fix="Spark itself refuses every row: fit the model again.")
+    return norms
 
 
 def _in_order(terms: Array) -> float:

@@ -126,7 +126,7 @@ def logistic_regression(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     intercepts = dense_vector(row["interceptVector"])
     if row["isMultinomial"]:
         stage.params.raw("threshold")  # of two classes alone
-        raw = _margins(x, weights, stored, intercepts)
+        raw = margins(x, weights, stored, intercepts)
         return classified(stage, raw, softmax(raw))
     margin = weighted(x, weights[0], stored[0], float(intercepts[0]))
     threshold = _threshold(stage)
@@ -159,7 +159,7 @@ def _scored(margin: Number, threshold: float) -> Number:
     return above(score, slack, threshold)
 
 
-def _margins(x: Vector, weights: Array, stored: Array, intercepts: Array) -> Vector:
+def margins(x: Vector, weights: Array, stored: Array, intercepts: Array) -> Vector:
     """weights and stored [K, F] -> [N, K]. One product for all classes where the matrix is dense."""
     classes, terms = weights.shape
     x = x.sized(terms)

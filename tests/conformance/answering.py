@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pyarrow.parquet as pq
 
 from builder.graph.lowering import lower
 from builder.graph.session import in_process
+from builder.releases import DEFAULT, Target
 from builder.sparkml.reader import SavedPipeline, read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import INVALID, SLACK, Array, Scalar, Schema, Servable, Session, Table, TextArray
+from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Session, Table, TextArray
 from tests.conformance.record import NUMBER, entry
 from tests.conformance.row import Column, Columns, Row
 
@@ -77,13 +79,12 @@ def _type_name(saved: Any) -> str:
     return "decimal" if saved.startswith("decimal") else saved
 
 
-def compiled(row: Row, spark: Recorded, proof: bool = False) -> Servable:
+def compiled(row: Row, spark: Recorded, proof: bool = False, target: Target = DEFAULT) -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
     ansi = row.conf.get("spark.sql.ansi.enabled")
     session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
-    return lower(
-        spark.pipeline.under(session), spark.schema, all_rules(), row.outputs if row.chosen else None, proof=proof
-    )
+    chosen = row.outputs if row.chosen else None
+    return lower(spark.pipeline.under(session), spark.schema, all_rules(), chosen, proof=proof, target=target)
 
 
 def arrow(columns: Columns) -> pa.Table:
@@ -106,11 +107,18 @@ class Verdict:
     undecided: int
 
 
-def judge(row: Row, spark_version: str) -> Verdict:
+def judge(
+    row: Row,
+    spark_version: str,
+    *,
+    target: Target = DEFAULT,
+    predict: Callable[[Servable], Predict] = in_process,
+) -> Verdict:
+    """The row compiled for `target`, asked through `predict`, beside what Spark said."""
     spark = recorded(row, spark_version)
-    served, proof = compiled(row, spark), compiled(row, spark, proof=True)
+    served, proof = (compiled(row, spark, proof, target) for proof in (False, True))
     inputs = encode(arrow(row.rows), served.inputs)
-    answers, proven = in_process(served)(inputs), in_process(proof)(inputs)
+    answers, proven = predict(served)(inputs), predict(proof)(inputs)
     wrong = [*_promises(row, spark, served)]
     wrong += [f"{n}: served and proof graph differ" for n in answers if not _same(answers[n], proven[n]).all()]
     wrong += [*_refusals(row, spark, served, answers)]

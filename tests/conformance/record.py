@@ -30,7 +30,18 @@ from tests.conformance.table import TABLE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "conformance"
 NUMBER = "__row"  # the column that tells an answer's row
-_MODULES = ("feature", "classification", "regression", "clustering", "tuning", "evaluation", "pipeline", "linalg")
+_MODULES = (
+    "feature",
+    "classification",
+    "regression",
+    "clustering",
+    "recommendation",
+    "fpm",
+    "tuning",
+    "evaluation",
+    "pipeline",
+    "linalg",
+)
 
 
 def entry(row: Row, spark_version: str) -> Path:
@@ -105,7 +116,11 @@ def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: di
     except _spark_errors():
         # round robin, one row a partition; the checkpoint keeps a stage's filter from moving in front of it
         frame = frame.repartition(frame.count()).localCheckpoint()
-        found = _each(session, frame, model.transform(frame).select(NUMBER, *row.outputs), raised)
+        split = model.transform(frame).select(NUMBER, *row.outputs)
+        if split.rdd.getNumPartitions() == frame.rdd.getNumPartitions():
+            found = _each(session, frame, split, raised)
+        else:
+            found = _one_by_one(frame, model, row, raised)
     answers.update({each[0]: each[1:] for each in found})
     return json.loads(answered.drop(NUMBER).schema.json())
 
@@ -133,6 +148,18 @@ def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> li
         try:
             socket = context._jvm.PythonRDD.runJob(context._jsc.sc(), rows._jrdd, [partition])
             found += _from_socket(socket, rows._jrdd_deserializer)
+        except _spark_errors() as error:
+            raised[number] = str(error)[:500]
+    return found
+
+
+def _one_by_one(frame: Any, model: Any, row: Row, raised: dict[int, str]) -> list[Any]:
+    """A plan for each row: where the model joins (ALS), rows do not stay in their partitions."""
+    found = []
+    for (number,) in frame.select(NUMBER).collect():
+        alone = frame.where(frame[NUMBER] == number).localCheckpoint()
+        try:
+            found += model.transform(alone).select(NUMBER, *row.outputs).collect()
         except _spark_errors() as error:
             raised[number] = str(error)[:500]
     return found
@@ -202,13 +229,14 @@ def _make(what: Any) -> Any:
 
 def _find(dotted: str) -> Any:
     name, *rest = dotted.split(".")
-    for module in _MODULES:
-        found = getattr(importlib.import_module(f"pyspark.ml.{module}"), name, None)
+    package = "xgboost.spark" if name.startswith("SparkXGB") else None
+    for module in [package] if package else [f"pyspark.ml.{module}" for module in _MODULES]:
+        found = getattr(importlib.import_module(module), name, None)
         if found is not None:
             for attribute in rest:
                 found = getattr(found, attribute)
             return found
-    raise AssertionError(f"pyspark.ml has no {dotted}")
+    raise AssertionError(f"{package or 'pyspark.ml'} has no {dotted}")
 
 
 def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]]) -> None:
@@ -224,16 +252,21 @@ def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]])
     table = {NUMBER: pa.array(numbers, pa.int32())}
     for i, field in enumerate(fields):
         values = [answers[number][i] for number in numbers]
-        if isinstance(field["type"], dict) and field["type"]["type"] == "array":
+        if isinstance(field["type"], dict) and field["type"].get("elementType") == "string":
             table[field["name"]] = pa.array(values, pa.list_(pa.string()))
         elif isinstance(field["type"], dict):
-            values = [None if value is None else value.toArray().tolist() for value in values]
+            values = [None if value is None else _slots(value) for value in values]
             table[field["name"]] = pa.array(values, pa.list_(pa.float64()))
         elif field["type"].startswith("decimal"):
             table[field["name"]] = pa.array([None if v is None else float(v) for v in values], pa.float64())
         else:
             table[field["name"]] = pa.array(values, kinds[field["type"]], from_pandas=False)
     pq.write_table(pa.table(table), path)
+
+
+def _slots(value: Any) -> list[float]:
+    """A vector's slots; of an array of vectors those of all, one behind the other."""
+    return [slot for each in value for slot in _slots(each)] if isinstance(value, list) else value.toArray().tolist()
 
 
 @contextmanager

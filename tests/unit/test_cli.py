@@ -9,7 +9,8 @@ import onnx
 import pytest
 
 from benchmarks.forest import write_forest
-from tests.unit.cli import ROWS, Saved, save_model, tritonbuild
+from tests.saved import Stage, min_max, write_pipeline
+from tests.unit.cli import ROWS, VECTOR, Saved, save_model, tritonbuild, write_schema
 
 
 @pytest.fixture
@@ -96,6 +97,86 @@ def test_check_judges_every_stage_and_lists_the_tensors(saved):
     assert [tensor["name"] for tensor in document["outputs"]] == ["scaled", "invalid"]
     assert document["evidence"] is False
     assert saved.untouched
+
+
+def test_check_tells_the_graphs_size_and_the_releases_that_run_it(saved):
+    document = json.loads(tritonbuild("check", saved.path, "--schema", saved.schema, "--json").stdout)
+    saved.publish("--unproven")
+
+    file = saved.repository / "model" / "1" / "model.onnx"
+    assert document["graph"]["bytes"] == file.stat().st_size
+    assert document["graph"]["nodes"] == len(onnx.load(file).graph.node)
+    assert (document["graph"]["opset"], document["graph"]["ir"]) == (21, 10)
+    assert (document["triton"]["runs"][0], document["triton"]["runs"][-1]) == ("24.10", "26.08")
+
+
+def test_check_tells_that_trees_run_on_older_releases_when_they_are_made_for_them(tmp_path):
+    forest = write_forest(tmp_path, trees=2, depth=3)
+    check = ("check", forest, "--schema", tmp_path / "schema.json", "--json")
+
+    usual, oldest = (json.loads(tritonbuild(*check, *more).stdout) for more in ((), ("--triton", "24.10")))
+
+    assert (usual["triton"]["target"], usual["triton"]["runs"][0]) == ("25.03", "25.03")
+    assert "--triton 24.10" in usual["warnings"][0]
+    assert (oldest["triton"]["target"], oldest["triton"]["runs"][0]) == ("24.10", "24.10")
+    assert oldest["warnings"] == []
+
+
+def test_check_warns_of_a_wide_output(tmp_path):
+    width = 5000
+    write_pipeline(tmp_path / "model", [min_max("scaler", "v", "scaled", [0.0] * width, [1.0] * width)])
+    write_schema(tmp_path / "schema.json", v=VECTOR)
+
+    result = tritonbuild("check", tmp_path / "model", "--schema", tmp_path / "schema.json")
+
+    assert "output 'scaled' is 5,000 wide: 0.04 MB a row" in result.stdout
+
+
+def test_check_shows_every_stage_and_the_columns_asked_for_where_one_is_refused(tmp_path):
+    scaler = min_max("scaler", "v", "scaled", [0.0], [1.0])
+    statement = Stage("com.example.Statement", "statement", {"statement": "SELECT *, 1 AS one FROM __THIS__"})
+    glue = Stage("org.apache.spark.ml.feature.VectorAssembler", "glue",
+                 {"inputCols": ["scaled", "one"], "outputCol": "all", "handleInvalid": "error"})  # fmt: skip
+    write_pipeline(tmp_path / "model", [scaler, statement, glue])
+    write_schema(tmp_path / "schema.json", v=VECTOR)
+
+    result = tritonbuild("check", tmp_path / "model", "--schema", tmp_path / "schema.json", "--json")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert [stage["verdict"] for stage in document["stages"]] == ["kept", "refused", "kept"]
+    assert [(tensor["name"], tensor["triton"]) for tensor in document["inputs"]] == [("v", "FP64")]
+    assert (document["convertible"], document["graph"], document["triton"]["runs"]) == (False, None, [])
+
+
+def test_check_as_markdown_has_a_line_a_stage_and_a_line_a_tensor(saved):
+    lines = tritonbuild("check", saved.path, "--schema", saved.schema, "--markdown").stdout.splitlines()
+
+    assert "| `scaler` | MinMaxScalerModel | kept | `bit` |  |" in lines
+    assert "| `v` | vector[3] | FP64 | [N, 3] |" in lines
+    assert any(line.endswith("Triton 24.10 and newer") for line in lines)
+
+
+@pytest.mark.parametrize("release", ["24.10", "25.03", "26.08"])
+def test_the_release_given_stands_in_manifest_and_config(saved, release):
+    document = json.loads(saved.publish("--unproven", "--json", "--triton", release).stdout)
+
+    assert document["manifest"]["target"]["triton"] == release
+    assert f'string_value: "Triton {release} and newer"' in (saved.repository / "model" / "config.pbtxt").read_text(
+        "utf-8"
+    )
+
+
+def test_a_forest_for_an_old_release_has_no_tree_operator(tmp_path):
+    forest = write_forest(tmp_path, trees=2, depth=3)
+    where = ("--schema", tmp_path / "schema.json", "--repository", tmp_path / "repository", "--unproven")
+
+    tritonbuild("publish", forest, *where, "--triton", "25.02", "--name", "old")
+    tritonbuild("publish", forest, *where, "--name", "usual")
+
+    old, usual = (onnx.load(tmp_path / "repository" / name / "1" / "model.onnx") for name in ("old", "usual"))
+    assert "TreeEnsemble" in {node.op_type for node in usual.graph.node}
+    assert "TreeEnsemble" not in {node.op_type for node in old.graph.node}
 
 
 def test_json_is_the_only_thing_on_stdout_and_talk_goes_to_stderr(saved):

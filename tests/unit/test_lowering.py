@@ -10,15 +10,17 @@ import onnx
 import pyarrow as pa
 import pytest
 import spox.opset.ai.onnx.v21 as op
+import spox.opset.ai.onnx.v22 as op22
 from spox import Var
 
 from builder.errors import ConversionRefused, Refused, SourceError, UsageError
 from builder.graph import idioms
 from builder.graph.columns import Mask, Number, Text, Vector, number, vector
 from builder.graph.idioms import constant
-from builder.graph.lowering import judge, lower
+from builder.graph.lowering import asked_for, judge, lower
 from builder.graph.rules import Rule, converts
 from builder.graph.session import in_process
+from builder.releases import OLDEST
 from builder.sparkml.reader import SavedPipeline, SavedStage, read_pipeline
 from builder.tables import from_dicts
 from builder.types import Field, Scalar, Table, VectorType
@@ -47,7 +49,23 @@ def model(stage: SavedStage, x: Vector) -> tuple[Vector, Number]:
     return vector(x.var, x.width, slack=op.abs(x.var)), number(idioms.ordered_sum(x.var))
 
 
-RULES: Mapping[str, Rule] = {rule.spark_class: rule for f in (halve, glue, model) for rule in f.__rules__}
+def _own(stage: SavedStage) -> tuple[str, ...]:
+    return ("a",)
+
+
+@converts("test.Doubled", word="bit", reads=_own, writes=_own)
+def doubled(stage: SavedStage, x: Number) -> Number:
+    return number(op.mul(x.var, constant(2.0)))
+
+
+@converts("test.Label", word="bit", unasked=True)
+def label(stage: SavedStage, x: Number) -> Number:
+    return number(x.var)
+
+
+RULES: Mapping[str, Rule] = {
+    rule.spark_class: rule for f in (halve, glue, model, doubled, label) for rule in f.__rules__
+}
 
 
 def halved(uid: str, *pairs: tuple[str, str], invalid: str = "error", **more: object) -> Stage:
@@ -114,6 +132,45 @@ def test_a_column_that_only_an_unknown_stage_can_write_is_refused_by_that_stages
         with pytest.raises(ConversionRefused, match=r"SQL_1 +no rule converts test\.SQL") as caught:
             lower(saved(*stages), SCHEMA, RULES, outputs)
         assert caught.value.exit_code == 3
+
+
+def test_the_stages_beside_an_unknown_one_are_judged_all_the_same(saved) -> None:
+    statement = Stage("test.SQL", "SQL_1", {"statement": "SELECT *, a * 2 AS made FROM __THIS__"})
+    pipeline = saved(halved("H_1", ("a", "a2")), halved("H_2", ("b", "b2"), colour="red"), statement,
+                     glued("a2", "b2", "made"), predictor())  # fmt: skip
+
+    verdicts, servable = judge(pipeline, SCHEMA, RULES)
+
+    assert servable is None
+    assert [(verdict.uid, verdict.verdict) for verdict in verdicts] == [
+        ("H_1", "kept"), ("H_2", "refused"), ("SQL_1", "refused"), ("Glue_1", "kept"), ("Model_1", "kept"),
+    ]  # fmt: skip
+    assert "not judged" in verdicts[3].note
+    assert [spec.name for spec in asked_for(pipeline, SCHEMA, RULES)] == ["a", "b"]
+
+
+def test_an_unknown_stage_that_does_not_tell_what_it_writes_is_never_dropped(saved) -> None:
+    statement = Stage("test.SQL", "SQL_1", {"statement": "SELECT * FROM __THIS__ WHERE a > 0"})
+
+    with pytest.raises(ConversionRefused, match=r"SQL_1 +no rule converts test\.SQL"):
+        lower(saved(statement, glued("a"), predictor()), SCHEMA, RULES)
+
+
+@converts("test.Newer", word="bit")
+def newer(stage: SavedStage, x: Number) -> Number:
+    return number(op22.round(x.var))
+
+
+def test_a_rule_with_newer_operators_is_refused_for_releases_that_lack_them(saved) -> None:
+    pipeline = saved(Stage("test.Newer", "N_1", {"inputCol": "a", "outputCol": "o"}))
+    rules = {rule.spark_class: rule for rule in newer.__rules__}
+
+    with pytest.raises(ConversionRefused, match=r"opset 22 \(it has 21\)(.|\n)*--triton 25\.03 or newer"):
+        lower(pipeline, SCHEMA, rules, target=OLDEST)
+    verdicts, servable = judge(pipeline, SCHEMA, rules, target=OLDEST)
+
+    assert (verdicts[-1].verdict, servable) == ("refused", None)
+    assert run(lower(pipeline, SCHEMA, rules), a=[1.4])["o"].tolist() == [[1.0]]
 
 
 def run(servable, **columns: Sequence[float]) -> Table:
@@ -277,3 +334,23 @@ def test_saved_data_of_another_shape_is_told_by_stage_and_not_a_traceback(saved)
 
     with pytest.raises(SourceError, match=r"L_1: its saved params and data are not those of a Labels \(IndexError"):
         lower(saved(Stage("test.Labels", "L_1", {"inputCol": "a", "outputCol": "o"}, data=data)), SCHEMA, rules)
+
+
+def test_a_stage_may_write_onto_the_column_that_it_reads(saved):
+    pipeline = saved(Stage("test.Doubled", "Doubled_1", {}), halved("Halve_1", ("a", "c")))
+
+    every = lower(pipeline, SCHEMA, RULES, every_column=True)
+
+    assert [spec.name for spec in every.outputs] == ["c", "invalid"]
+    assert in_process(every)(Table({"a": np.array([[3.0]])}))["c"].tolist() == [[3.0]]
+
+
+def test_an_unasked_column_is_an_output_for_whom_names_it_alone(saved):
+    pipeline = saved(
+        halved("Halve_1", ("a", "c")), Stage("test.Label", "Label_1", {"inputCol": "b", "outputCol": "label"})
+    )
+
+    unnamed, named = (lower(pipeline, SCHEMA, RULES, outputs) for outputs in (None, ["label", "c"]))
+
+    assert [spec.name for spec in (*unnamed.inputs, *unnamed.outputs)] == ["a", "c", "invalid"]
+    assert [spec.name for spec in (*named.inputs, *named.outputs)] == ["a", "b", "label", "c", "invalid"]

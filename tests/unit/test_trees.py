@@ -15,6 +15,7 @@ from builder.errors import ConversionRefused, SourceError
 from builder.graph.forests import forest_of
 from builder.graph.lowering import lower
 from builder.graph.session import in_process
+from builder.releases import DEFAULT, OLDEST, Target
 from builder.sparkml.reader import read_pipeline
 from builder.sparkml.trees import SavedTrees
 from builder.stages import all_rules
@@ -31,9 +32,9 @@ VALUES = (
 )
 
 
-def servable(path: Path, proof: bool = False) -> Servable:
+def servable(path: Path, target: Target = DEFAULT, proof: bool = False) -> Servable:
     schema = (Field("features", VectorType(WIDTH), False),)
-    return lower(read_pipeline(path), schema, all_rules(), proof=proof)
+    return lower(read_pipeline(path), schema, all_rules(), proof=proof, target=target)
 
 
 def walk(node: Split | Leaf, row: np.ndarray) -> tuple[Leaf, int]:
@@ -73,14 +74,17 @@ def trees(draw: st.DrawFn, depth: int = 5) -> Split | Leaf:
 rows = st.lists(st.tuples(*[st.sampled_from(VALUES)] * WIDTH), min_size=1, max_size=30).map(np.array)
 
 
+@pytest.mark.parametrize("target", [DEFAULT, OLDEST], ids=lambda target: target.name)
 @settings(max_examples=60, deadline=None)
-@given(st.lists(trees(), min_size=1, max_size=4), rows)
-def test_a_forest_of_any_shape_votes_as_the_walk_does(forest: list[Split | Leaf], x: np.ndarray) -> None:
+@given(forest=st.lists(trees(), min_size=1, max_size=4), x=rows)
+def test_a_forest_of_any_shape_votes_as_the_walk_does(
+    target: Target, forest: list[Split | Leaf], x: np.ndarray
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = write_trees(
             Path(folder) / "f", "forest-classifier", grown(forest), features=WIDTH, params={"leafCol": "leaf"}, parts=3
         )
-        answers = in_process(servable(path))(Table({"features": x}))
+        answers = in_process(servable(path, target))(Table({"features": x}))
 
     votes = np.zeros((len(x), 3))
     for tree in forest:
@@ -120,7 +124,8 @@ def test_a_thousand_trees_are_added_in_order(tmp_path: Path) -> None:
     assert set(answers["prediction"][:, 0]) == {total / 1000}
 
 
-def test_a_tree_as_deep_as_spark_allows_is_led_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", [DEFAULT, OLDEST], ids=lambda target: target.name)
+def test_a_tree_as_deep_as_spark_allows_is_led_to_its_end(tmp_path: Path, target: Target) -> None:
     tree: Split | Leaf = Leaf(-1.0, (1.0, 0.0, 0.0))
     for level in range(30, 0, -1):
         tree = Split(1, Leaf(float(level), (1.0, 0.0, 0.0)), tree, threshold=float(level))
@@ -128,7 +133,7 @@ def test_a_tree_as_deep_as_spark_allows_is_led_to_its_end(tmp_path: Path) -> Non
 
     x = np.zeros((31, WIDTH))
     x[:, 1] = np.arange(1, 32)
-    answers = in_process(servable(path))(Table({"features": x}))
+    answers = in_process(servable(path, target))(Table({"features": x}))
 
     assert answers["prediction"][:, 0].tolist() == [*map(float, range(1, 31)), -1.0]
 

@@ -1,8 +1,8 @@
-"""KMeans."""
+"""KMeans and BisectingKMeans."""
 
 from __future__ import annotations
 
-from tests.conformance.row import MILD, Row, doubles, rolled, spark, sparse, vectors
+from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, vectors
 
 BLOBS = tuple(
     (cx + (i * 7 % 11) / 13 - 0.4, cy + (i * 5 % 9) / 11 - 0.4, (i * 3 % 5) / 7 - 1 / 3)
@@ -61,6 +61,82 @@ ROWS = [
             spark.VectorAssembler(inputCols=["a", "b"], outputCol="v", handleInvalid="skip"),
             spark.StandardScaler(inputCol="v", outputCol="w", withMean=True),
             spark.KMeans(k=3, seed=11, featuresCol="w", predictionCol="p"),
+        ),
+        train={"a": doubles(*(row[0] for row in BLOBS)), "b": doubles(*(row[1] for row in BLOBS))},
+        rows={"a": doubles(0.0, 5.1, -3.3, None, 1.0), "b": doubles(0.0, -2.7, 7.7, 1.0, 1.0)},
+        outputs=("p",),
+        word="dot",
+    ),
+    *(
+        Row(
+            f"clustering/bisecting-{measure}-{k}",
+            (spark.BisectingKMeans(k=k, seed=7, distanceMeasure=measure, maxIter=5, minDivisibleClusterSize=2.0),),
+            train={"features": vectors(*BLOBS)},
+            rows={"features": vectors(*(ASKED if measure == "euclidean" else NONZERO))},
+            outputs=("prediction",),
+            word="dot",
+            smoke=k == 4,
+            older=k == 4,
+        )
+        for measure in ("euclidean", "cosine")
+        for k in (2, 4, 11)
+    ),
+    *(
+        Row(  # a leaf that is not reached although its centre is the nearest; ties go to the first child
+            f"clustering/bisecting-line-{seed}",
+            (spark.BisectingKMeans(k=3, seed=seed),),
+            train={"features": vectors(*((x + 0.5,) for x in (-9, -8, -1, 1, 8, 9)))},
+            rows={"features": vectors(*((x / 4,) for x in range(-40, 41)), (1e200,), (-1e308,), (5e-324,))},
+            outputs=("prediction",),
+            word="dot",
+            undecided=6,
+        )
+        for seed in (1, 5)
+    ),
+    Row(  # nothing may be divided: the root is the only cluster
+        "clustering/bisecting-undivided",
+        (spark.BisectingKMeans(k=3, minDivisibleClusterSize=1000.0),),
+        train={"features": vectors(*BLOBS)},
+        rows={"features": vectors((0.0, 1.0, 2.0), (NAN, 1.0, 1.0), (5.0, 5.0, 5.0))},
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(  # the origin cannot be divided: a chain of clusters with one child each
+        "clustering/bisecting-chain",
+        (spark.BisectingKMeans(k=3, seed=1),),
+        train={"features": vectors((-1.0,), (1.0,), (-2.0,), (2.0,))},
+        rows={"features": vectors((0.0,), (3.0,), (-3.0,))},
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(
+        "clustering/bisecting-not-finite",
+        (spark.BisectingKMeans(k=3, seed=2, featuresCol="f", predictionCol="p"),),
+        train={"f": vectors(*BLOBS)},
+        rows={
+            "f": vectors((INF, 0.0, 1.0), (-INF, 1.0, INF), (NAN, 1.0, 1.0), (1e200, 1.0, 0.0), (0.0, 1.0, 2.0), None)
+        },
+        outputs=("p",),
+        word="dot",
+    ),
+    Row(
+        "clustering/bisecting-cosine-zero",
+        (spark.BisectingKMeans(k=3, seed=3, distanceMeasure="cosine"),),
+        train={"features": vectors((1.0, 0.1), (0.9, 0.2), (-0.3, 1.0), (-0.2, 0.9), (0.5, 0.6))},
+        rows={
+            "features": vectors(
+                (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (-1.0, -1.0), (1e-160, 1e-161), (1e200, 1.0), (INF, 1.0), (NAN, 1.0)
+            )
+        },
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(
+        "clustering/bisecting-scaled",
+        (
+            spark.VectorAssembler(inputCols=["a", "b"], outputCol="v", handleInvalid="skip"),
+            spark.StandardScaler(inputCol="v", outputCol="w", withMean=True),
+            spark.BisectingKMeans(k=3, seed=11, featuresCol="w", predictionCol="p"),
         ),
         train={"a": doubles(*(row[0] for row in BLOBS)), "b": doubles(*(row[1] for row in BLOBS))},
         rows={"a": doubles(0.0, 5.1, -3.3, None, 1.0), "b": doubles(0.0, -2.7, 7.7, 1.0, 1.0)},

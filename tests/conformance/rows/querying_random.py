@@ -97,11 +97,15 @@ def _expressions(seed: int, count: int, depth: int) -> tuple[str, ...]:
 
 ROWS = [
     *(
-        query(f"random-{seed}", _expressions(seed, 24, 2 + seed % 2), _columns(Random(seed), 40), False, smoke=seed == 0)
+        query(
+            f"random-{seed}", _expressions(seed, 24, 2 + seed % 2), _columns(Random(seed), 40), False, smoke=seed == 0
+        )
         for seed in range(12)
     ),
     *(
-        query(f"random-{seed}", _expressions(seed, 1, 2 + seed % 2), _columns(Random(seed), 12), True, smoke=seed == 100)
+        query(
+            f"random-{seed}", _expressions(seed, 1, 2 + seed % 2), _columns(Random(seed), 12), True, smoke=seed == 100
+        )
         for seed in range(100, 116)
     ),
 ]

@@ -7,7 +7,22 @@ from datetime import UTC, date, datetime
 from tests.conformance.row import Row, column, spark, texts
 from tests.conformance.rows.querying import query
 
-_WORDS = ("", " ", "a", "ß", "日本", "  ab c ", "A%b_c", "Ὀδυσσεύς ΟΔΟΣ", "İstanbul", "😀x😀", "ab\tc ", "O'Neil\\", None, "a\nb")
+_WORDS = (
+    "",
+    " ",
+    "a",
+    "ß",
+    "日本",
+    "  ab c ",
+    "A%b_c",
+    "Ὀδυσσεύς ΟΔΟΣ",
+    "İstanbul",
+    "😀x😀",
+    "ab\tc ",
+    "O'Neil\\",
+    None,
+    "a\nb",
+)
 _COLUMNS = {
     "s": texts(*_WORDS),
     "t": texts(*_WORDS[5:], *_WORDS[:5]),
@@ -66,5 +81,7 @@ ROWS = [
         refused="o = HOUR.t.: it hangs on the session's time zone",
     ),
     *(query("texts", _TEXTS, _COLUMNS, ansi, smoke=not ansi) for ansi in (False, True)),
-    query("texts-where", {"o": "lower(s)"}, _COLUMNS, True, where="s IS NOT NULL AND length(s) > 1 AND s NOT LIKE 'O%'"),
+    query(
+        "texts-where", {"o": "lower(s)"}, _COLUMNS, True, where="s IS NOT NULL AND length(s) > 1 AND s NOT LIKE 'O%'"
+    ),
 ]

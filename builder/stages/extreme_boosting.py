@@ -1,0 +1,356 @@
+"""XGBoost on Spark (`xgboost.spark`): everything in float32, as XGBoost itself.
+
+What the trees add up to is XGBoost's to the bit. Where a link takes the exponential of it, XGBoost and SciPy ask the C
+library's expf, which is not always the nearest float32: the tolerance is what both ends of its error make of the answer,
+nearly always 0. SciPy's softmax asks NumPy's float32 exp, good to 4 ulps.
+
+Compared with xgboost 2.1.4, 3.0.5, 3.1.1 and 3.2.0, which answer alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from builder.errors import Refused
+from builder.graph.boosters import leaves_reached, probes_of
+from builder.graph.columns import Column, Number, Origin, Vector, number, vector
+from builder.graph.idioms import any_of, argmax, constant, exp, java_max, sequential_sum, slots, table, times
+from builder.graph.rules import converts
+from builder.graph.tolerance import ends, outdone, undecided
+from builder.sparkml.attributes import Attribute
+from builder.sparkml.boosters import only
+from builder.sparkml.reader import SavedStage
+from builder.sparkml.xgboost import XGBoost, read_xgboost
+from builder.stages.classifying import COLUMNS
+from builder.types import Array, Probe, Word
+
+_MODULE = "xgboost.spark.estimator"
+_READS = ("features_cols", "featuresCol")
+_FITTING = (
+    "arbitrary_params_dict", "base_score", "booster", "callbacks", "coll_cfg", "colsample_bylevel", "colsample_bynode",
+    "colsample_bytree", "device", "early_stopping_rounds", "enable_categorical", "enable_sparse_data_optim", "eval_group",
+    "eval_metric", "eval_qid", "feature_names", "feature_types", "feature_weights", "features_cols", "featuresCol",
+    "force_repartition", "gamma", "gpu_id", "grow_policy", "group", "importance_type", "interaction_constraints", "labelCol",
+    "launch_tracker_on_driver", "learning_rate", "max_bin", "max_cat_threshold", "max_cat_to_onehot", "max_delta_step",
+    "max_depth", "max_leaves", "min_child_weight", "monotone_constraints", "multi_strategy", "n_estimators", "n_jobs",
+    "nthread", "num_parallel_tree", "num_workers", "objective", "predictor", "qid", "qid_col", "random_state", "reg_alpha",
+    "reg_lambda", "repartition_random_shuffle", "sampling_method", "scale_pos_weight", "subsample", "tree_method",
+    "use_gpu", "validate_parameters", "validationIndicatorCol", "verbose", "verbosity", "weightCol", "xgb_model",
+)  # fmt: skip
+_EXPF = 6e-10  # relative error of expf before it rounds, with room: glibc tells of 0.502 ulp
+_UNIT = 2.0**-24  # u of float32
+_SMALLEST = 2.0**-125  # below it float32 exps may lose digits, or all of them
+_ABOVE = -1e-60  # a float32 that is not below 0 is a category
+
+Link = Callable[[Var], tuple[Var, Var | None]]
+
+
+@dataclass(frozen=True)
+class _Margins:
+    """`var` [N, K] float32, XGBoost's margins; `slack` [N, 1] infinite where a split is undecided."""
+
+    var: Var
+    slack: Var | None
+    probes: tuple[Probe, ...]
+
+
+def _identity(margin: Var) -> tuple[Var, Var | None]:
+    return margin, None
+
+
+def _hinge(margin: Var) -> tuple[Var, Var | None]:
+    """1 where the margin is above 0."""
+    return op.cast(op.greater(margin, _single(0.0)), to=np.float32), None
+
+
+def _exponential(margin: Var) -> tuple[Var, Var | None]:
+    """expf of it."""
+    near, low, high = _expf(margin)
+    return near, _apart(low, high)
+
+
+def _sigmoid(margin: Var) -> tuple[Var, Var | None]:
+    """1 / (expf(min(-m, 88.7)) + 1). What XGBoost adds below, 1e-16, no float32 above 1 can hold."""
+    p, low, high = _logistic(op.min([op.neg(margin), _single(88.7)]))
+    return p, _apart(low, high)
+
+
+_LOGIT, _LOG, _NONE = "logit", "log", "identity"
+_OBJECTIVES: Mapping[str, tuple[str, Link]] = {
+    "binary:hinge": (_NONE, _hinge),
+    "binary:logistic": (_LOGIT, _sigmoid),
+    "binary:logitraw": (_NONE, _identity),
+    "count:poisson": (_LOG, _exponential),
+    "rank:map": (_NONE, _identity),
+    "rank:ndcg": (_NONE, _identity),
+    "rank:pairwise": (_NONE, _identity),
+    "reg:absoluteerror": (_NONE, _identity),
+    "reg:gamma": (_LOG, _exponential),
+    "reg:linear": (_NONE, _identity),
+    "reg:logistic": (_LOGIT, _sigmoid),
+    "reg:pseudohubererror": (_NONE, _identity),
+    "reg:quantileerror": (_NONE, _identity),
+    "reg:squarederror": (_NONE, _identity),
+    "reg:squaredlogerror": (_NONE, _identity),
+    "reg:tweedie": (_LOG, _exponential),
+    "survival:aft": (_LOG, _exponential),
+    "survival:cox": (_LOG, _exponential),
+}  # how base_score, saved as an answer, becomes a margin; and the margin an answer
+
+
+def _weakened(stage: SavedStage) -> Word:
+    link = _OBJECTIVES.get(str(stage.params.raw("objective")), ("", _identity))[1]
+    return "elementary" if link in (_exponential, _sigmoid) else "bit"
+
+
+def _single(value: Array | float) -> Var:
+    return constant(np.asarray(value, dtype=np.float32))
+
+
+def _expf(z: Var) -> tuple[Var, Var, Var]:
+    """z float32 [N, K] → e^z in float32, and the least and the most that a C library's expf may give."""
+    exact = exp(op.cast(z, to=np.float64))
+    ends = (exact, times(exact, np.array([1 - _EXPF])), times(exact, np.array([1 + _EXPF])))
+    near, low, high = (op.cast(end, to=np.float32) for end in ends)
+    return near, low, high
+
+
+def _logistic(z: Var) -> tuple[Var, Var, Var]:
+    """1 / (1 + e^z) in float32, and the least and the most that expf's errors make of it."""
+    near, low, high = (op.div(_single(1.0), op.add(e, _single(1.0))) for e in _expf(z))
+    return near, high, low
+
+
+def _two_classes(margin: Var) -> tuple[Var, Var]:
+    """[1 - p, p] of SciPy's expit, [N, 2] float32, and its tolerance."""
+    near, low, high = (op.concat([op.sub(_single(1.0), p), p], axis=1) for p in _logistic(op.neg(margin)))
+    return near, op.abs(op.sub(op.cast(high, to=np.float64), op.cast(low, to=np.float64)))
+
+
+def _apart(low: Var, high: Var) -> Var:
+    """high - low as float64; 0 where they are alike, infinite or not."""
+    wide = op.sub(op.cast(high, to=np.float64), op.cast(low, to=np.float64))
+    return op.where(op.greater(wide, constant(0.0)), wide, constant(0.0))
+
+
+def _base(booster: XGBoost, stated: str) -> Array:
+    """[K] float32: where the sums begin."""
+    score, one = booster.base_score, np.float32(1.0)
+    with np.errstate(all="ignore"):
+        match stated:
+            case "logit":
+                return -np.log((one / score - one).astype(np.float64)).astype(np.float32)
+            case "log":
+                return np.log(score.astype(np.float64)).astype(np.float32)
+            case _:
+                return score.astype(np.float32)
+
+
+def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, base: Array) -> _Margins:
+    """base + the leaves of each class's trees, added one after the other in float32.
+
+    DART's trees, weighted, add ((base + leaf) - base) * weight: so its prediction in place does it.
+    """
+    params = stage.params
+    for name, what in (("base_margin_col", "a margin a row"), ("pred_contrib_col", "contributions of the features")):
+        if name in params and params.raw(name):
+            raise Refused(
+                f"{name} is set; this rule does not compute {what}.", fix=f"clear {name} and save the model again."
+            )
+    missing = np.float32(params.number("missing"))
+    kept = _rounds(stage, booster)
+    group = booster.group[kept]
+    trees = only(booster.trees, kept[booster.trees.tree])
+    values = trees.value[trees.leaves].astype(np.float32)
+    if booster.weights is not None:
+        start = base[group[trees.tree_of_leaf]]
+        values = ((start + values) - start) * booster.weights[kept][trees.tree_of_leaf]
+    numbers = [leaves_reached(trees, [_reading(x, missing)], _ABOVE) for x in _matrices(columns, booster.features)]
+    order = np.stack([np.flatnonzero(group == index) for index in range(booster.classes)], axis=1)
+    leaves = op.gather(table(values), op.cast(slots(numbers[0], order.reshape(-1)), to=np.int64))
+    shape = op.const(np.array([-1, *order.shape], dtype=np.int64))
+    leaves = op.reshape(leaves, shape)
+    start = op.expand(
+        _single(base[None, None]),
+        op.concat([op.shape(leaves, start=0, end=1), op.const(np.array([1, booster.classes]))], axis=0),
+    )
+    total = sequential_sum(op.concat([start, leaves], axis=1))
+    moved = [op.not_(op.equal(numbers[0], end)) for end in numbers[1:]]
+    slack = undecided(any_of(op.concat(moved, axis=1))) if moved else None
+    return _Margins(total, slack, _probes(columns, booster))
+
+
+def _rounds(stage: SavedStage, booster: XGBoost) -> Array:
+    """[T] bool: trees of the rounds that predict: iteration_range, else those up to the best where fitting stopped early."""
+    rounds = len(booster.rounds) - 1
+    given = stage.params.raw("iteration_range")
+    first, end = given if given and given[1] != 0 else (0, 0 if booster.best is None else booster.best + 1)
+    end = end or rounds
+    if not 0 <= first < end <= rounds:
+        raise Refused(f"iteration_range {given} is not within the model's {rounds} rounds.", fix="set it within them.")
+    return booster.within(first, end)
+
+
+def _matrices(columns: Sequence[Column], features: int) -> list[Var]:
+    """The features [N, F] as float32; with a tolerance, also at both its ends."""
+    if len(columns) == 1 and isinstance(columns[0], Vector):
+        x = columns[0].sized(features)
+        return [op.cast(var, to=np.float32) for var in (x.var, *(ends(x) or ()))]
+    scalars = [_scalar(column) for column in columns]
+    if len(scalars) != features:
+        raise Refused(
+            f"{len(scalars)} feature columns; the model was fitted on {features}.", fix="give its own columns."
+        )
+    sides = [_float32(x) for x in scalars]
+    both = [ends(x) for x in scalars]
+    found = [op.concat(sides, axis=1)]
+    for which in (0, 1) if any(both) else ():
+        moved = [
+            side if end is None else op.cast(end[which], to=np.float32) for side, end in zip(sides, both, strict=True)
+        ]
+        found.append(op.concat(moved, axis=1))
+    return found
+
+
+def _scalar(column: Column) -> Number:
+    if not isinstance(column, Number) or column.kind not in ("double", "float", "long", "integer", "short", "byte"):
+        raise Refused(
+            f"feature column {column.name!r} is {column.type}; XGBoost reads integers, floats and doubles.",
+            fix="check the schema given: xgboost.spark itself refuses this column.",
+        )
+    return column
+
+
+def _float32(x: Number) -> Var:
+    """[N, 1], a null as NaN; integers rounded once."""
+    return op.where(x.is_null(), _single(np.nan), op.cast(x.var, to=np.float32))
+
+
+def _reading(x: Var, missing: np.float32) -> Var:
+    """float32 → float64, what is missing as NaN: NaN itself, and the `missing` value."""
+    wide = op.cast(x, to=np.float64)
+    if np.isnan(missing):
+        return wide
+    return op.where(op.equal(wide, constant(float(missing))), constant(np.nan), wide)
+
+
+def _probes(columns: Sequence[Column], booster: XGBoost) -> tuple[Probe, ...]:
+    """A split's cut among doubles is half way between its threshold and the float32 before it."""
+    trees = booster.trees
+    at = trees.threshold.astype(np.float32)
+    with np.errstate(all="ignore"):
+        cuts = (at.astype(np.float64) + np.nextafter(at, np.float32(np.inf)).astype(np.float64)) / 2
+    origins: list[Origin | None] = [column.origin() for column in columns]
+    if len(columns) == 1:
+        origins = [columns[0].origin(index) for index in range(booster.features)]
+    return probes_of(trees, cuts, origins)
+
+
+def _both(bound: Var | None, slack: Var | None) -> Var | None:
+    """The sum of two tolerances."""
+    if bound is None or slack is None:
+        return slack if bound is None else bound
+    return op.add(bound, slack)
+
+
+@converts(
+    f"{_MODULE}.SparkXGBClassifierModel",
+    word="elementary",
+    reads=_READS,
+    writes=COLUMNS,
+    ignores=_FITTING,
+    note="rawPrediction is `bit`; all of it float32, as XGBoost's",
+)
+def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Vector, Vector, Number]:
+    """raw = [-m, m], probability = [1 - p, p], p = 1 / (1 + e^-m); of several classes raw = m, probability = softmax(m).
+
+    Shapes: x [N, F] -> raw and probability [N, K], prediction [N, 1].
+    Order:  base_score's margin, then tree after tree; float32 throughout. The label is the first of the largest probabilities.
+    NaN:    missing, as is the `missing` param's value: goes the way that the split says.
+    Source: _ClassificationModel._get_predict_func (xgboost/spark/core.py, 3.2.0); DartPredictor and CPUPredictor of libxgboost
+    """
+    booster = read_xgboost(stage)
+    logistic = booster.objective in ("binary:logistic", "reg:logistic")
+    if not logistic and booster.objective not in ("multi:softprob", "multi:softmax"):
+        raise _unknown(booster)
+    margins = _margins(stage, columns, booster, _base(booster, _LOGIT if logistic else _NONE))
+    if logistic:
+        raw = op.concat([op.neg(margins.var), margins.var], axis=1)
+        probability, bound = _two_classes(margins.var)
+    else:
+        raw = margins.var
+        probability, bound = _softmax(margins.var, booster.classes)
+    width = 2 if logistic else booster.classes
+    slack = _both(bound, margins.slack)
+    raw, probability = op.cast(raw, to=np.float64), op.cast(probability, to=np.float64)
+    assert slack is not None
+    slack = op.expand(slack, op.shape(probability))
+    index = argmax(probability)
+    label = number(
+        index, slack=outdone(probability, slack, index, width), attribute=Attribute("nominal", num_values=width)
+    )
+    probes = margins.probes
+    return (
+        vector(raw, width, slack=margins.slack, probes=probes),
+        vector(probability, width, slack=slack, probes=probes),
+        label.probing(*probes),
+    )
+
+
+def _softmax(margin: Var, classes: int) -> tuple[Var, Var]:
+    """[N, K] float32, and its tolerance: 4 ulps for each exp, the sum in any order, one division."""
+    most = op.cast(java_max(op.cast(margin, to=np.float64)), to=np.float32)
+    near, _, _ = _expf(op.sub(margin, most))
+    total = sequential_sum(op.unsqueeze(near, op.const(np.array([-1], dtype=np.int64))))
+    p = op.div(near, total)
+    share = (2 * 8 + 2 * (classes + 1) + 2) * _UNIT
+    return p, op.add(op.mul(op.cast(p, to=np.float64), constant(share)), constant(_SMALLEST))
+
+
+@converts(
+    f"{_MODULE}.SparkXGBRegressorModel",
+    word="bit",
+    reads=_READS,
+    writes=("predictionCol",),
+    ignores=_FITTING,
+    weakened=_weakened,
+    note="float32, as XGBoost's; `elementary` where the objective's link is an exponential",
+)
+@converts(
+    f"{_MODULE}.SparkXGBRankerModel",
+    word="bit",
+    reads=_READS,
+    writes=("predictionCol",),
+    ignores=_FITTING,
+    weakened=_weakened,
+    note="float32, as XGBoost's",
+)
+def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
+    """prediction = link(base_score's margin + the leaves): the margin, e^m, 1 / (1 + e^-m) or m > 0, as the objective has it.
+
+    Shapes: x [N, F] -> [N, 1].
+    Order:  base_score's margin, then tree after tree; float32 throughout.
+    NaN:    missing, as is the `missing` param's value: goes the way that the split says.
+    Raises: Refused on an objective with several answers a row, or one that is not known here.
+    Source: _SparkXGBModel._get_predict_func (xgboost/spark/core.py, 3.2.0); XGBModel.predict (xgboost/sklearn.py);
+            ObjFunction's PredTransform and ProbToMargin of libxgboost
+    """
+    booster = read_xgboost(stage)
+    if booster.objective not in _OBJECTIVES or booster.classes > 1:
+        raise _unknown(booster)
+    stated, link = _OBJECTIVES[booster.objective]
+    margins = _margins(stage, columns, booster, _base(booster, stated))
+    answer, bound = link(margins.var)
+    return number(op.cast(answer, to=np.float64), slack=_both(bound, margins.slack), probes=margins.probes)
+
+
+def _unknown(booster: XGBoost) -> Refused:
+    return Refused(
+        f"its booster's objective is {booster.objective} with {booster.classes} answers a row; this rule does not know it.",
+        fix=f"train with one of {', '.join(_OBJECTIVES)}.",
+    )

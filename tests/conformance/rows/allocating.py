@@ -1,0 +1,99 @@
+"""Latent Dirichlet allocation: the local model, which answers the same twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance.row import NAN, Row, column, spark, sparse, vectors
+
+DOCUMENTS = tuple(
+    tuple(float((i * (3 + j) + j * j) % (5 if (i + j) % 3 else 2) * (j % 4 != i % 4)) for j in range(9))
+    for i in range(16)
+)
+ASKED = (
+    *DOCUMENTS[:6],
+    (0.0,) * 9,
+    (1.0, *(0.0,) * 8),
+    (1 / 3, 0.1, 0.0, 3.1, 2.7, -0.0, 1e-30, 0.5, 7.0),
+    (1e-6,) * 9,
+    (1e6, 0.0, 0.0, 3e5, 0.0, 2.0, 0.0, 0.0, 1.0),
+    sparse(9, {2: 3.0, 5: 1.0}),
+    sparse(9, {2: 0.0, 5: 0.0}),
+    sparse(9, {2: 0.0, 5: 2.0}),
+    sparse(9, {}),
+)
+
+
+def lda(**params: Any) -> Any:
+    return spark.LDA(**{"k": 3, "maxIter": 4, "seed": 5, "optimizer": "online", **params})
+
+
+ROWS = [
+    *(
+        Row(
+            f"allocating/lda-{k}-{seed}",
+            (lda(k=k, seed=seed),),
+            train={"features": vectors(*DOCUMENTS)},
+            rows={"features": vectors(*ASKED)},
+            outputs=("topicDistribution",),
+            word="iterative",
+            smoke=(k, seed) == (3, 5),
+            older=(k, seed) == (3, 5),
+        )
+        for k, seed in ((3, 5), (2, 0), (7, -123456789012345), (40, 2**62 + 12345))
+    ),
+    Row(
+        "allocating/lda-concentrations",
+        (
+            lda(
+                docConcentration=[1e-7, 0.1, 3.3], topicConcentration=1e-6, optimizeDocConcentration=False,
+                topicDistributionCol="t", featuresCol="f",
+            ),
+        ),
+        train={"f": vectors(*DOCUMENTS)},
+        rows={"f": vectors(*ASKED)},
+        outputs=("t",),
+        word="iterative",
+    ),
+    Row(
+        "allocating/lda-default-seed",
+        (spark.LDA(k=4, maxIter=2),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={"features": vectors(*ASKED)},
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
+    Row(
+        "allocating/lda-not-a-number",
+        (lda(),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={"features": vectors((NAN, *(1.0,) * 8), (1.0,) * 9)},
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
+    Row(  # many words: blocks of the sums
+        "allocating/lda-many-words",
+        (lda(k=5),),
+        train={"features": vectors(*(sparse(300, {(i * j) % 300: float(j % 5 + 1) for j in range(1, 40)}) for i in range(1, 20)))},
+        rows={"features": vectors(*(sparse(300, {(i * j) % 300: float(j % 7 + 1) for j in range(1, 60)}) for i in range(2, 9)))},
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
+    Row(
+        "allocating/lda-distributed",
+        (lda(optimizer="em"),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={"features": vectors(*DOCUMENTS[:2])},
+        outputs=("topicDistribution",),
+        refused="toLocal",
+        smoke=True,
+    ),
+    Row(
+        "allocating/growth",
+        (spark.FPGrowth(itemsCol="items", minSupport=0.3, minConfidence=0.5),),
+        rows={"items": column("array<string>", ["a", "b"], ["a"], ["b", "c"])},
+        outputs=("prediction",),
+        refused="order",
+        smoke=True,
+    ),
+]  # fmt: skip
