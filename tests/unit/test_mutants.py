@@ -33,7 +33,16 @@ def test_every_fault_changes_the_module_and_no_two_are_the_same():
 def test_the_standard_faults_are_there():
     faults = {key.split(":")[0] for key in planted()}
 
-    assert {"float32", "if True", "if False", "swapped", "always True", "always False", "epsilon", "reciprocal"} <= faults
+    assert {
+        "float32",
+        "if True",
+        "if False",
+        "swapped",
+        "always True",
+        "always False",
+        "epsilon",
+        "reciprocal",
+    } <= faults
 
 
 def test_tolerances_and_docstrings_are_left_alone():
