@@ -20,14 +20,7 @@ from tests.conformance.row import (
 )
 
 IO = {"inputCol": "v", "outputCol": "o"}
-ZERO_FIRST = (
-    (INF, 0.0, 1.0),
-    (0.0, INF, NAN),
-    (NAN, 0.0, INF),
-    (1e-200, 1e-200, INF),
-    (INF, 1e-200, 1e-200),
-    (-0.0, -1.0, 2.0),
-)
+ZERO_FIRST = ((INF, 0.0, 1.0), (0.0, INF, NAN), (NAN, 0.0, INF), (1e-200, 1e-200, INF), (INF, 1e-200, 1e-200), (-0.0, -1.0, 2.0))
 SPARSE = (
     sparse(3, {0: 1 / 3, 2: -2.7}), sparse(3, {1: 0.1}), sparse(3, {}), sparse(3, {0: NAN, 2: 0.0}), sparse(3, {0: INF, 2: 1e-200}),
     (0.1, -0.0, INF),

@@ -25,18 +25,8 @@ ASKED: Columns = {
 }
 
 
-def _formula(
-    name: str,
-    formula: str,
-    smoke: bool = False,
-    outputs: tuple[str, ...] = ("features",),
-    after: tuple[Stage, ...] = (),
-    rows: Columns | None = None,
-    fitted: Columns | None = None,
-    word: Any = "bit",
-    chosen: bool = False,
-    **params: Any,
-) -> Row:
+def _formula(name: str, formula: str, smoke: bool = False, outputs: tuple[str, ...] = ("features",), after: tuple[Stage, ...] = (),
+             rows: Columns | None = None, fitted: Columns | None = None, word: Any = "bit", chosen: bool = False, **params: Any) -> Row:
     names = set(fitted or FITTED) & set(rows or ASKED)
     return Row(
         f"formulating/{name}",

@@ -89,9 +89,7 @@ def _failing(first: str, second: str) -> tuple[str, ...]:
 
 _CASTS = ("INT", "BIGINT", "SMALLINT", "TINYINT", "FLOAT")
 _NEAR = {  # the ends of each type, from a double and from a long
-    "d": doubles(
-        127.5, 128.0, -128.9, 2147483647.5, 2147483648.0, 32767.9, 2.0**63, -(2.0**63), NAN, 0.5, nullable=False
-    ),
+    "d": doubles(127.5, 128.0, -128.9, 2147483647.5, 2147483648.0, 32767.9, 2.0**63, -(2.0**63), NAN, 0.5, nullable=False),
     "l": column("bigint", 0, 127, 128, -129, 32768, 2**31, -(2**31) - 1, 2**53 + 1, 2**63 - 1, None),
 }
 _WIDE = {

@@ -38,9 +38,7 @@ NAMED = {
 }
 
 
-def _selected(
-    name: str, stage: Stage, trained: Any, smoke: bool = False, known: Any = None, asked: Any = ASKED, **more: Any
-) -> Row:
+def _selected(name: str, stage: Stage, trained: Any, smoke: bool = False, known: Any = None, asked: Any = ASKED, **more: Any) -> Row:
     known = known or width(5)
     train = {"v": vectors(*trained, metadata=known), "label": doubles(*LABELS)}
     return Row(f"selecting/{name}", (stage,) if isinstance(stage, Stage) else stage, train=train,

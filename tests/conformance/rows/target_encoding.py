@@ -23,9 +23,7 @@ ASKED: Columns = {
 ALONE = {"inputCol": "c", "outputCol": "o"}
 
 
-def _encoded(
-    name: str, smoke: bool = False, column: str = "c", outputs: tuple[str, ...] = ("o",), **params: Any
-) -> Row:
+def _encoded(name: str, smoke: bool = False, column: str = "c", outputs: tuple[str, ...] = ("o",), **params: Any) -> Row:
     given = {"inputCol": column, "outputCol": "o"} if "inputCols" not in params else {}
     read = params.get("inputCols", [column])
     return Row(
