@@ -270,6 +270,7 @@ class Servable:
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
     `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
+    `converter` made the graph.
     """
 
     model: bytes
@@ -279,6 +280,7 @@ class Servable:
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
     weights: Mapping[str, Array] = field(default_factory=dict)
+    converter: str = "tritonbuild"
 
 
 @dataclass(frozen=True)

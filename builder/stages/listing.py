@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from builder.releases import OLDEST
 from builder.sparkml.verdicts import READ_THROUGH, REFUSED, WITHOUT_MODEL
 from builder.types import Word
 
@@ -27,6 +28,7 @@ class Listed:
     verdict: str
     note: str = ""
     fix: str = ""
+    since: str = ""  # the oldest Triton release that runs it, where it is converted
 
     @property
     def word(self) -> str:
@@ -50,7 +52,7 @@ def listed() -> tuple[Listed, ...]:
 def converted(file: Path) -> Iterator[Listed]:
     """The classes that a module of rules converts, from its text."""
     text = file.read_text(encoding="utf-8")
-    constants = {name: ast.literal_eval(value) for name, value in _CONSTANT.findall(text)}
+    constants = constants_of(text)
     for decorators in _DECORATORS.findall(text):  # parsing all of every module took eight times as long
         (function,) = ast.parse(decorators + "def _(): ...").body
         assert isinstance(function, ast.FunctionDef)
@@ -69,18 +71,25 @@ def _brought(own: set[str]) -> list[Listed]:
         return []
     from builder.stages import all_rules
 
-    return [Listed(name, rule.word, rule.note) for name, rule in all_rules().items() if name not in own]
+    return [
+        Listed(name, rule.word, rule.note, since=rule.since) for name, rule in all_rules().items() if name not in own
+    ]
+
+
+def constants_of(module: str) -> Mapping[str, str]:
+    """A module's own constants that are strings, by name."""
+    return {name: ast.literal_eval(value) for name, value in _CONSTANT.findall(module)}
 
 
 def _read(decorator: ast.Call, constants: Mapping[str, str]) -> Listed:
     given = {keyword.arg: keyword.value for keyword in decorator.keywords}
-    note = given.get("note")
+    told = {name: text_of(given[name], constants) for name in ("note", "since") if name in given}
     return Listed(
-        _text(decorator.args[0], constants), _text(given["word"], constants), _text(note, constants) if note else ""
+        text_of(decorator.args[0], constants), text_of(given["word"], constants), **{"since": OLDEST.name} | told
     )
 
 
-def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
+def text_of(node: ast.expr, constants: Mapping[str, str]) -> str:
     """A string, of what a decorator may be written with."""
     match node:
         case ast.Constant(value=str(value)):
@@ -88,9 +97,9 @@ def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
         case ast.Name(id=name):
             return constants[name]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _text(left, constants) + _text(right, constants)
+            return text_of(left, constants) + text_of(right, constants)
         case ast.JoinedStr(values=values):
             return "".join(
-                _text(part.value if isinstance(part, ast.FormattedValue) else part, constants) for part in values
+                text_of(part.value if isinstance(part, ast.FormattedValue) else part, constants) for part in values
             )
     raise AssertionError(f"line {node.lineno}: a rule's class, word and note are plain strings")
