@@ -24,14 +24,9 @@ from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.needs import settle_versions
 from builder.graph.rules import Rule
-<<<<<<< HEAD
-from builder.graph.targeting import lowering_for
-from builder.graph.weights import add_initializers
-from builder.releases import DEFAULT, Target, able
-=======
 from builder.graph.targeting import lowering_for, target
+from builder.graph.weights import add_initializers
 from builder.releases import DEFAULT, Target
->>>>>>> main
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
@@ -380,15 +375,9 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
-<<<<<<< HEAD
-    _choose_versions(model, trace.target)
-    weights = _settle_inputs(
-        model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
-    )
-=======
     settle_versions(model, trace.target)
-    _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
->>>>>>> main
+    arrays = {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
+    weights = _settle_inputs(model, list(trace.specs), arrays)
     plant(model, trace.forests)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
@@ -445,27 +434,11 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
 
 
-<<<<<<< HEAD
-def _choose_versions(model: onnx.ModelProto, target: Target) -> None:
-    """The oldest IR that goes with the graph's opsets. Raises ConversionRefused where the release cannot run it."""
-    model.ir_version = max(IR_VERSION, onnx.helper.find_min_ir_version_for(list(model.opset_import), True))
-    needs = needs_of(model)
-    lacking = target.lacks(needs)
-    if lacking:
-        runs = able(needs)
-        fix = f"--triton {runs[0].name} or newer runs it." if runs else "no release that is known here runs it."
-        raise ConversionRefused([Refusal("graph", f"{target} lacks {', '.join(lacking)}.", fix)], 1)
-
-
 def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> Mapping[str, Array]:
     """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers.
 
     Those come back that are too large for the model's file.
     """
-=======
-def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:
-    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers."""
->>>>>>> main
     used = {value.name: value for value in model.graph.input}
     kept = [used[name] for name in names if name in used]
     del model.graph.input[:]
