@@ -13,7 +13,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Origin, Vector, compressed, vector
-from builder.graph.idioms import any_of, constant, count, slots, without_sign_of_zero
+from builder.graph.idioms import any_of, constant, count, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import product_bound
 from builder.sparkml.attributes import NUMERIC, UNRESOLVED, Attribute
@@ -46,7 +46,7 @@ def polynomial_expansion(stage: SavedStage, x: Vector) -> Vector:
     for step in range(1, degree):
         times = op.mul(y, slots(filled, factors[:, step]))
         y = op.where(op.equal(y, constant(0.0)), constant(0.0), times)
-    y, stored = without_sign_of_zero(y), None
+    stored = None
     if x.stored is not None:
         y = op.where(_all_stored(x.stored, factors), y, constant(0.0))
         sparse = op.less(count(x.stored), constant(float(x.width)))
@@ -245,7 +245,6 @@ def _one_hot(
     lost = op.not_(op.and_(fits, op.equal(given, op.floor(given))))
     if stored is not None:
         held = op.and_(held, slots(stored, source))
-        lost = op.and_(lost, slots(stored, nominal))
     wrong = Mask(any_of(lost), f"column {column.name!r} holds what is no index of a category")
     high = None
     if column.slack is not None:

@@ -96,8 +96,8 @@ ROWS = [
         "selecting/stored",
         (
             spark.VectorAssembler(inputCols=[*"abcd"], outputCol="v"),
-            spark.VarianceThresholdSelector(featuresCol="v", outputCol="c"),
-            spark.ElementwiseProduct(inputCol="c", outputCol="o", scalingVec=dense(INF, INF, 1 / 3)),
+            spark.VarianceThresholdSelector(featuresCol="v", outputCol="w"),
+            spark.ElementwiseProduct(inputCol="w", outputCol="o", scalingVec=dense(INF, INF, 1 / 3)),
         ),
         train={name: doubles(*values) for name, values in zip("abcd", zip(*rolled((1.0, 0.0, 0.1, 3.1, -2.7), 4), strict=True), strict=True)}
         | {"b": doubles(1.0, 1.0, 1.0, 1.0, 1.0)},

@@ -41,6 +41,7 @@ ROWS = [
         train={"v": vectors(*rolled((1 / 3, -2.7, 3.1, 0.1, 7.7, -1.5), 3))},
         rows={"v": vectors((1 / 3, -2.7, 3.1), (0.1, 7.7, 1.0), (1.0, 2.0, 3.0))},
         outputs=("o",),
+        word="dot",
     ),
     Row(
         "sketching/min-hash-unknown-width",

@@ -84,10 +84,10 @@ ROWS = [
         Row(
             f"target-encoding/{kind}",
             (spark.TargetEncoder(inputCol="c", outputCol="o", handleInvalid="keep", smoothing=1.7),),
-            train={"c": column(kind, *map(int, CODES)), "label": FITTED["label"]},
-            rows={"c": column(kind, 0, 1, 2, 7, 3, -1, None)},
+            train={"c": column(kind, *map(cast, CODES)), "label": FITTED["label"]},
+            rows={"c": column(kind, *map(cast, (0, 1, 2, 7, 3, -1)), None)},
             outputs=("o",),
         )
-        for kind in ("float", "bigint", "smallint", "tinyint")
+        for kind, cast in (("float", float), ("bigint", int), ("smallint", int), ("tinyint", int))
     ),
 ]  # fmt: skip
