@@ -13,6 +13,7 @@ from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Vector, compressed, vector
 from builder.graph.idioms import any_of, slots, without_sign_of_zero
 from builder.graph.rules import converts
+from builder.graph.sparse import Sparse, entries_of, side_by_side
 from builder.graph.tolerance import beside
 from builder.sparkml.attributes import NUMERIC, Attribute
 from builder.sparkml.reader import SavedStage
@@ -45,7 +46,17 @@ def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
         origins=tuple(origins),
         slack=beside([(column, _width(column)) for column in columns]),
         stored=compressed(joined, width),
+        sparse=_entries(columns, parts),
     ).because(*masks)
+
+
+def _entries(columns: Sequence[Column], parts: Sequence[Var]) -> Sparse | None:
+    """The same vector as entries, where one that it is made of has few."""
+    few = [column.sparse if isinstance(column, Vector) else None for column in columns]
+    if not any(few) or any(column.slack is not None for column in columns):
+        return None
+    entries = zip(few, columns, parts, strict=True)
+    return side_by_side([some or entries_of(part, _width(column)) for some, column, part in entries])
 
 
 def _part(column: Column) -> Var:
