@@ -136,7 +136,7 @@ def test_what_is_not_computed_is_refused_by_name(params, reason, tmp_path):
 @pytest.mark.parametrize("objective", ["binary:logistic", "count:poisson", "reg:squarederror"])
 def test_a_rows_own_margin_stands_where_base_score_stood(objective, tmp_path):
     booster = trained(objective, base_score=0.3)
-    margin = DRAW.choice([0.1, -1 / 3, 2.7, 0.0, 16777217.0], N)
+    margin = DRAW.choice([0.1, -1 / 3, 2.7, -85.0, -100.0, 16777217.0], N)
     path = write_xgboost(tmp_path / "m", document(booster), "Regressor", {"base_margin_col": "m"})
 
     answered = answers(path, X, m=margin)
