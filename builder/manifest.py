@@ -48,6 +48,7 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],

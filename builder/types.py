@@ -269,6 +269,7 @@ class Servable:
     """A model that can be served: the ONNX file's bytes and what its tensors mean.
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    `converter` made the graph.
     """
 
     model: bytes
@@ -277,6 +278,7 @@ class Servable:
     invalid: tuple[InvalidReason, ...] = ()
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
+    converter: str = "tritonbuild"
 
 
 @dataclass(frozen=True)

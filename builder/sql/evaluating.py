@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,7 +12,7 @@ import numpy as np
 
 from builder.errors import Refused
 from builder.graph.columns import Column
-from builder.sql import arithmetic, choosing, comparing, mathematics
+from builder.sql import arithmetic, choosing, comparing, dating, mathematics, wording
 from builder.sql.casting import cast
 from builder.sql.values import BOOLEAN, DOUBLE, INTEGER, LONG, STRING, Kind, Value, known, null_value, read
 from builder.types import Probe
@@ -31,6 +32,7 @@ class Scope:
 
     columns: Mapping[str, Column]
     ansi: bool
+    timezone: str | None = None
     probes: list[Probe] = field(default_factory=list)
 
     def value(self, node: Any) -> Value:
@@ -144,6 +146,10 @@ def _cast(scope: Scope, node: Any) -> Value:
     to, inner = _kind(node.args["to"]), node.this
     if to.name == "decimal" and inner.key == "literal" and inner.is_string:
         return _decimal(Decimal(inner.this))  # 1.5BD
+    if to.name == "date" and inner.key == "literal" and inner.is_string:
+        return dating.literal_date(inner.this)
+    if to.name == "date" and (value := scope.value(inner)).kind.name in ("date", "timestamp"):
+        return dating.as_date(value, scope.timezone)
     return cast(scope.value(inner), to, scope.ansi, tries=bool(node.args.get("safe")))
 
 
@@ -275,6 +281,69 @@ def _round(even: bool) -> Rule:
     return rule
 
 
+def _whole(scope: Scope, node: Any, value: Value) -> int:
+    if not isinstance(value.literal, int) or isinstance(value.literal, bool) or not value.kind.integral:
+        raise Refused(f"{node.sql(dialect='spark')} cuts at a place that is no literal.")
+    return value.literal
+
+
+def _substring(scope: Scope, node: Any) -> Value:
+    this, start, *size = scope.all(node, "this", "start", "length", optional=1)
+    return wording.cut(this, _whole(scope, node, start), _whole(scope, node, size[0]) if size else None)
+
+
+def _end(take: Callable[[Value, int], Value]) -> Rule:
+    def rule(scope: Scope, node: Any) -> Value:
+        this, size = scope.all(node, "this", "expression")
+        return take(this, _whole(scope, node, size))
+
+    return rule
+
+
+def _trim(scope: Scope, node: Any) -> Value:
+    if node.args.get("expression") or node.args.get("collation"):
+        raise Refused(f"{node.sql(dialect='spark')} trims other characters than spaces.")
+    side = str(node.args.get("position") or "BOTH").upper()
+    return wording.trimmed(scope.value(node.this), left=side != "TRAILING", right=side != "LEADING")
+
+
+def _like(scope: Scope, node: Any, escape: str = "\\") -> Value:
+    if node.key == "escape":
+        inner, mark = arguments(node, "this", "expression")
+        if inner.key != "like" or not mark.is_string or len(mark.this) != 1:
+            raise Refused(f"{node.sql(dialect='spark')} is not among the expressions that are converted.")
+        return _like(scope, inner, mark.this)
+    this, pattern = (scope.value(node.args[name]) for name in ("this", "expression"))
+    if set(node.args) - {"this", "expression", "negate"} - _NEUTRAL or not isinstance(pattern.literal, str):
+        raise Refused(f"{node.sql(dialect='spark')} has a pattern that is no literal.")
+    value = wording.like(this, pattern.literal, escape)
+    return comparing.negated(value) if node.args.get("negate") else value
+
+
+def _part(name: str) -> Rule:
+    return lambda scope, node: dating.part(name, scope.all(node, "this")[0], scope.timezone)
+
+
+def _day(scope: Scope, node: Any) -> Value:
+    return dating.as_date(scope.all(node, "this")[0], scope.timezone)
+
+
+def _days_between(scope: Scope, node: Any) -> Value:
+    end, start = scope.all(node, "this", "expression")
+    return dating.days_between(end, start, scope.timezone)
+
+
+def _having(before: bool, after: bool) -> Rule:
+    def rule(scope: Scope, node: Any) -> Value:
+        this, words = scope.all(node, "this", "expression")
+        if not isinstance(words.literal, str):
+            raise Refused(f"{node.sql(dialect='spark')} looks for what is no literal.")
+        scope.decides(this, words)
+        return wording.having(this, words.literal, before=before, after=after)
+
+    return rule
+
+
 _RULES: Mapping[str, Rule] = {
     "column": _column,
     "literal": _literal,
@@ -321,13 +390,33 @@ _RULES: Mapping[str, Rule] = {
     "pow": lambda scope, node: mathematics.power(*scope.all(node, "this", "expression")),
     "sqrt": _unary(mathematics.square_root),
     "sign": _unary(mathematics.sign_of),
+    "degrees": _unary(lambda a: mathematics.times(a, math.degrees(1.0))),
+    "radians": _unary(lambda a: mathematics.times(a, math.radians(1.0))),
     "rint": _unary(mathematics.nearest_even),
     "floor": _unary(lambda a: mathematics.whole(a, up=False)),
     "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
     "round": _round(even=False),
+    "concat": lambda scope, node: wording.concatenated(scope.all(node, "expressions")),
+    "dpipe": lambda scope, node: wording.concatenated(scope.all(node, "this", "expression")),
+    "lower": _unary(wording.lowered),
+    "upper": _unary(wording.uppered),
+    "length": _unary(wording.length),
+    "trim": _trim,
+    "substring": _substring,
+    "left": _end(wording.first_ones),
+    "right": _end(wording.last_ones),
+    "like": _like,
+    "escape": _like,
+    "startswith": _having(False, True),
+    "endswith": _having(True, False),
+    "contains": _having(True, True),
+    "tsordstodate": _day,
+    "datediff": _days_between,
+    **{name: _part(name) for name in dating.PARTS},
     "pi": lambda scope, node: known(DOUBLE, np.pi),
 }
 _CALLED: Mapping[str, Rule] = {
+    "weekday": _part("weekday"),
     "isnull": _unary(comparing.is_null),
     "isnotnull": _unary(choosing.not_null),
     "pmod": _binary(arithmetic.positive_modulo),

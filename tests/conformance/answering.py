@@ -32,6 +32,8 @@ _ARROW = {
     "tinyint": pa.int8(),
     "boolean": pa.bool_(),
     "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
     "vector": pa.list_(pa.float64()),
     "array<string>": pa.list_(pa.string()),
 }
