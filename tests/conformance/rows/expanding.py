@@ -123,6 +123,12 @@ ROWS = [
         rows={"v": vectors(*rolled(UGLY, 1), (1e-70,), (1e70,), (7 / 9,), metadata=width(1))},
         outputs=("o",),
     ),
+    Row(  # so many products that their places become an initializer
+        "expanding/polynomial-wide",
+        (spark.PolynomialExpansion(degree=3, **IO),),
+        rows={"v": vectors(*(tuple((7 * i + 3 * j) % 11 / 7 - 0.7 for j in range(91)) for i in range(2)), metadata=width(91))},
+        outputs=("o",),
+    ),
     Row(
         "expanding/polynomial-sparse",
         (spark.PolynomialExpansion(degree=3, **IO),),
