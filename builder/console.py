@@ -290,8 +290,8 @@ def _show_support(outcome: outcomes.Support) -> None:
     table(
         ("Spark class", "equal", "note"),
         [
-            (rule.spark_class.removeprefix("org.apache.spark.ml."), rule.word, escape(rule.note))
-            for rule in outcome.rules
+            (one.spark_class.removeprefix("org.apache.spark.ml."), one.verdict, escape(f"{one.note} {one.fix}".strip()))
+            for one in outcome.listed
         ],
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
-from builder.types import NULL_TEXT, Progress, Silent
+from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
@@ -26,6 +26,8 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `converter`: another than ours, as `converting` names it.
+    `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
     source: str
@@ -34,6 +36,8 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    converter: str = ""
+    session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
         from builder.source import fetch
@@ -45,12 +49,14 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     """Judge every stage before any work. What is refused is told, not raised. `triton`: as `publish` has it."""
     from builder.graph.lowering import asked_for, judge
     from builder.graph.needs import graph_of
+    from builder.proving import settled
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
     target = target_of(triton)
     model = wanted.fetch()
-    given = read_pipeline(model.path), model.schema, all_rules(), wanted.outputs
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    given = pipeline, model.schema, all_rules(), wanted.outputs
     verdicts, servable = judge(*given, target)
     known = model.evidence is not None, model.notes
     if servable is None:
@@ -77,6 +83,8 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        converter=wanted.converter,
+        session=wanted.session,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
@@ -103,8 +111,9 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
+    from builder.converting import convert
     from builder.graph.lowering import lower
-    from builder.proving import prove
+    from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
@@ -116,12 +125,14 @@ def publish(
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
-    pipeline = read_pipeline(model.path)
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text = check_null(wanted.null_text)
     compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
-    servable = compiled()
-    proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
+    other = wanted.converter
+    servable = convert(model, wanted.outputs, target, other) if other else compiled()
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")
     return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
 
@@ -202,7 +213,12 @@ def bench(
 
 
 def stages() -> Support:
-    """Every Spark class that has a rule, by name."""
-    from builder.stages import all_rules
+    """Every Spark class that has a verdict, by name; those of other packages behind ours."""
+    from builder.graph.bringing import brought
+    from builder.stages.listing import Listed, listed
 
-    return Support(tuple(sorted(all_rules().values(), key=lambda rule: rule.spark_class)))
+    theirs = [
+        Listed(rule.spark_class, rule.word, f"{rule.note} (brought by {package})".strip(), since=rule.since)
+        for rule, package in brought()
+    ]
+    return Support((*listed(), *theirs))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from builder.types import Servable
+from builder.types import UNSAID, Servable, Session
 
 if TYPE_CHECKING:
     from builder.proving import Proof
@@ -28,10 +28,15 @@ def manifest(
     spark_version: str,
     proof: Proof | None,
     target: Target,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | memoryview],
+    session: Session = UNSAID,
 ) -> dict[str, Any]:
-    """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word."""
-    return {
+    """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word.
+
+    `session`: in which session Spark gives these answers, where they hang on it.
+    """
+    told = {} if session == UNSAID else {"session": session.json()}
+    return told | {
         "format": FORMAT,
         "name": name,
         "written_by": f"tritonbuild {_own_version()}",
@@ -43,6 +48,7 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from builder.bench import Latency
     from builder.evidence import ParityReport
     from builder.graph.needs import Graph
-    from builder.graph.rules import Rule
+    from builder.stages.listing import Listed
 
 
 _WIDE = 4096  # slots: 32 KB a row on the wire
@@ -209,20 +209,43 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Support:
-    """Every Spark class that is converted."""
+    """Every Spark class that has a verdict."""
 
-    rules: tuple[Rule, ...]
+    listed: tuple[Listed, ...]
 
     def json(self) -> dict[str, Any]:
-        return {"stages": [{"class": rule.spark_class, "word": rule.word, "note": rule.note} for rule in self.rules]}
+        params = self._params()
+        return {
+            "stages": [
+                {
+                    "class": one.spark_class,
+                    "verdict": "converted" if one.word else one.verdict,
+                    "word": one.word,
+                    "params": list(params.get(one.spark_class, ())),
+                    "triton": one.since,
+                    "note": one.note,
+                    "fix": one.fix,
+                }
+                for one in self.listed
+            ]
+        }
 
     def markdown(self) -> str:
         """The README's table: a line a class, named with its package."""
-        lines = ["| Spark class | equal | |", "|---|---|---|"]
-        for rule in self.rules:
-            family = rule.spark_class.removeprefix("org.apache.spark.ml.").rsplit(".", 1)[0]
-            lines.append(f"| `{family}.{rule.name}` | `{rule.word}` | {rule.note} |")
-        return "\n".join(lines)
+        params = self._params()
+        rows = []
+        for one in self.listed:
+            verdict = f"**{one.verdict}**" if one.fix else f"`{one.verdict}`"
+            read = ", ".join(f"`{name}`" for name in params.get(one.spark_class, ()))
+            since = f"{one.since} and newer" if one.since else ""
+            note = f"{one.note} Fix: {one.fix}" if one.fix else one.note
+            rows.append((f"`{one.spark_class.removeprefix('org.apache.spark.ml.')}`", verdict, read, since, note))
+        return markdown_table(("Spark class", "equal", "params read", "Triton", ""), rows)
+
+    def _params(self) -> Mapping[str, Sequence[str]]:
+        from builder.stages.reading import params_read  # only where they are told: it reads the rules' text
+
+        return params_read()
 
 
 def tensor_json(spec: TensorSpec) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.errors import CheckFailed, UsageError
-from builder.types import INVALID, Progress, Servable
+from builder.types import INVALID, Progress, Servable, Session
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
@@ -22,12 +22,36 @@ class Proof:
     report: ParityReport
 
 
+def settled(model: FetchedModel, asked: Session) -> Session:
+    """The session to answer as in: as asked, else as the evidence was recorded, else as the Spark that saved the model.
+
+    Raises UsageError where the evidence was recorded in another one than asked for.
+    """
+    if model.evidence is None:
+        return asked
+    from builder.evidence import session_in
+
+    recorded = session_in(model.evidence)
+    if None not in (asked.ansi, recorded.ansi) and asked.ansi != recorded.ansi:
+        raise UsageError(
+            f"the evidence of {model.uri} was recorded with ANSI mode {'on' if recorded.ansi else 'off'}.",
+            fix="leave the flag out, or record it anew with the same flag.",
+        )
+    if None not in (asked.timezone, recorded.timezone) and asked.timezone != recorded.timezone:
+        raise UsageError(
+            f"the evidence of {model.uri} was recorded in time zone {recorded.timezone}.",
+            fix="leave the flag out, or record it anew with the same flag.",
+        )
+    return Session(recorded.ansi if asked.ansi is None else asked.ansi, asked.timezone or recorded.timezone)
+
+
 def prove(
-    model: FetchedModel, servable: Servable, every: Callable[[], Servable], unproven: bool, progress: Progress
+    model: FetchedModel, servable: Servable, every: Callable[[], Servable] | None, unproven: bool, progress: Progress
 ) -> Proof | None:
     """Put every evidence row to the graph. None where there is no evidence and its owner says `unproven`.
 
-    `every` builds the proof graph with every stage's column as an output: asked for where something differs.
+    `every` builds the proof graph with every stage's column as an output: asked for where something differs. None: there
+    is no such graph.
 
     Raises UsageError without evidence or word, CheckFailed with the worst rows and the first stage that differs.
     """
@@ -61,9 +85,9 @@ def prove(
     return Proof(evidence, report)
 
 
-def _first_difference(evidence: Evidence, every: Callable[[], Servable]) -> str:
+def _first_difference(evidence: Evidence, every: Callable[[], Servable] | None) -> str:
     """Which stage's column is the first that is not Spark's, in words."""
-    if evidence.steps is None:
+    if evidence.steps is None or every is None:
         return ""
     from builder.evidence import first_difference
     from builder.graph.session import in_process

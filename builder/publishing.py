@@ -56,14 +56,18 @@ def write(
     The version is the one given, else MLflow's, else the next free integer.
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
+    from builder.graph.rules import session_of
+    from builder.graph.weights import files_of
+    from builder.stages import all_rules
     from builder.triton.config import Settings, write_config
     from builder.triton.repository import write_version
 
-    files = {MODEL: servable.model}
+    files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files)
+    session = session_of(pipeline.stages, all_rules())
+    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     config = write_config(servable, name, settings or Settings(), provenance(model, proof, target))
     everything = {**files, MANIFEST: to_json(document).encode()}
     placed = write_version(repository, name, version or model.version, everything, config)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UsageError
-from builder.types import Progress, Silent
+from builder.releases import DEFAULT
+from builder.types import UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
@@ -29,10 +30,14 @@ def record(
     derived_rows: int = 2000,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
+    converter: str = "",
+    session: Session = UNSAID,
     progress: Progress | None = None,
 ) -> Evidence:
     """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
 
+    `converter`: the one that shall convert it, where not ours; then every answer must be equal to the bit.
+    `session`: what Spark is told meanwhile; what is not said is as the Spark that saved the model has it.
     For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
     Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
     """
@@ -40,9 +45,11 @@ def record(
     from builder.source import SCHEMA_FILE, fetch, keep
 
     model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
-    servable, proof = _proof(model, outputs)
+    servable, proof = _converted(model, outputs, converter) if converter else _proof(model, outputs, session)
     given = read_rows(rows, servable.inputs) if rows is not None else None
-    evidence = _ask_spark(model, given, servable, proof, outputs, evidence_rows, derived_rows, progress or Silent())
+    evidence = _ask_spark(
+        model, given, servable, proof, outputs, session, evidence_rows, derived_rows, progress or Silent()
+    )
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         files = [_save(evidence, Path(folder))]
         if schema is not None:
@@ -71,6 +78,7 @@ def log_model(
     pipeline cannot be converted (ConversionRefused), the model stays in the run, unregistered.
     """
     from builder.evidence.frames import sampled
+    from builder.evidence.session import settings_of
     from builder.source import fetch
     from builder.source.training import complete, log_pipeline, register, sign
 
@@ -78,9 +86,10 @@ def log_model(
     progress.step("logging the pipeline")
     logged = log_pipeline(pipeline_model, dataframe.schema.json(), name=name, pip_requirements=pip_requirements)
     model = fetch(logged.uri)
-    servable, proof = _proof(model, outputs)
+    session = settings_of(dataframe.sparkSession)
+    servable, proof = _proof(model, outputs, session)
     rows = sampled(dataframe, servable.inputs, evidence_rows)
-    evidence = _ask_spark(model, rows, servable, proof, outputs, evidence_rows, derived_rows, progress)
+    evidence = _ask_spark(model, rows, servable, proof, outputs, session, evidence_rows, derived_rows, progress)
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         complete(logged, _save(evidence, Path(folder)))
     info = sign(logged, servable.inputs, servable.outputs)
@@ -90,7 +99,7 @@ def log_model(
 
 
 def _proof(
-    model: FetchedModel, outputs: Sequence[str] | None, *, every_column: bool = False
+    model: FetchedModel, outputs: Sequence[str] | None, session: Session, *, every_column: bool = False
 ) -> tuple[Servable, Predict]:
     """The served graph's meaning, and the proof graph ready to run."""
     from builder.graph.lowering import lower
@@ -98,8 +107,17 @@ def _proof(
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
-    pipeline, rules = read_pipeline(model.path), all_rules()
+    pipeline, rules = read_pipeline(model.path).under(session), all_rules()
     servable = lower(pipeline, model.schema, rules, outputs, proof=True, every_column=every_column)
+    return servable, in_process(servable)
+
+
+def _converted(model: FetchedModel, outputs: Sequence[str] | None, converter: str) -> tuple[Servable, Predict]:
+    """The same of another converter's graph, which knows of no tolerance."""
+    from builder.converting import convert
+    from builder.graph.session import in_process
+
+    servable = convert(model, outputs, DEFAULT, converter)
     return servable, in_process(servable)
 
 
@@ -109,6 +127,7 @@ def _ask_spark(
     servable: Servable,
     proof: Predict,
     outputs: Sequence[str] | None,
+    session: Session,
     evidence_rows: int,
     derived_rows: int,
     progress: Progress,
@@ -117,8 +136,12 @@ def _ask_spark(
         raise UsageError("no rows are left to ask Spark.", fix="give --rows, or let --derived-rows be above 0.")
     from builder.evidence.recording import Every
     from builder.evidence.recording import record as ask
+    from builder.graph.rules import session_of
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
 
-    every = Every(*_proof(model, outputs, every_column=True))
+    ours = servable.converter == "tritonbuild"
+    every = Every(*_proof(model, outputs, session, every_column=True)) if ours else None
     return ask(
         model.path,
         model.schema,
@@ -127,6 +150,7 @@ def _ask_spark(
         proof,
         digest=model.digest,
         every=every,
+        settings=session_of(read_pipeline(model.path).under(session).stages, all_rules()),
         derived=derived_rows,
         user_rows=evidence_rows,
         progress=progress,

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+    Array = npt.NDArray[Any]
+else:
+    Array = Any  # what only lists or helps goes without numpy: a tenth of a second
 Word = Literal["bit", "dot", "elementary", "iterative"]
 """How equal a stage's answer is to Spark's; README, *What "equal" means*."""
 
@@ -55,33 +58,35 @@ class TextArray:
 
 ColumnType = Scalar | VectorType | TextArray
 
-_NUMPY: Mapping[str, type[np.generic]] = {
-    "double": np.float64,
-    "decimal": np.float64,
-    "float": np.float32,
-    "integer": np.int32,
-    "long": np.int64,
-    "short": np.int16,
-    "byte": np.int8,
-    "boolean": np.bool_,
-    "date": np.int32,  # days since 1970-01-01
-    "timestamp": np.int64,  # microseconds since 1970-01-01 UTC
-    "string": np.object_,
+_NUMPY: Mapping[str, str] = {
+    "double": "float64",
+    "decimal": "float64",
+    "float": "float32",
+    "integer": "int32",
+    "long": "int64",
+    "short": "int16",
+    "byte": "int8",
+    "boolean": "bool",
+    "date": "int32",  # days since 1970-01-01
+    "timestamp": "int64",  # microseconds since 1970-01-01 UTC
+    "string": "object",
 }
-_TRITON: Mapping[type[np.generic], str] = {
-    np.float64: "FP64",
-    np.float32: "FP32",
-    np.int64: "INT64",
-    np.int32: "INT32",
-    np.int16: "INT16",
-    np.int8: "INT8",
-    np.bool_: "BOOL",
-    np.object_: "BYTES",
+_TRITON: Mapping[str, str] = {
+    "float64": "FP64",
+    "float32": "FP32",
+    "int64": "INT64",
+    "int32": "INT32",
+    "int16": "INT16",
+    "int8": "INT8",
+    "bool": "BOOL",
+    "object": "BYTES",
 }
 
 
 def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
     """The tensor's dtype; strings are `object` arrays of `str`. A nullable boolean is INT8."""
+    import numpy as np
+
     match type:
         case VectorType():
             return np.dtype(np.float64)
@@ -105,8 +110,8 @@ def null_of(type: ColumnType, text: str = NULL_TEXT) -> Any:
             return text
         case Scalar("boolean"):
             return -128
-        case Scalar(name):
-            return int(np.iinfo(_NUMPY[name]).min)  # type: ignore[type-var]
+        case Scalar():
+            return -(2 ** (8 * dtype_of(type, False).itemsize - 1))
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class TensorSpec:
     @property
     def triton(self) -> str:
         """Triton's wire name: FP64, BYTES, …"""
-        return _TRITON[self.dtype.type]
+        return _TRITON[self.dtype.name]
 
     @property
     def null(self) -> Any:
@@ -192,6 +197,8 @@ class Table(Mapping[str, Array]):
 
     @staticmethod
     def concat(tables: Sequence[Table]) -> Table:
+        import numpy as np
+
         return Table({name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
@@ -218,6 +225,18 @@ class Session:
 
     ansi: bool | None = None
     timezone: str | None = None
+
+    @property
+    def conf(self) -> dict[str, str]:
+        """Spark's names for what is said."""
+        ansi = {} if self.ansi is None else {"spark.sql.ansi.enabled": str(self.ansi).lower()}
+        return ansi if self.timezone is None else ansi | {"spark.sql.session.timeZone": self.timezone}
+
+    def json(self) -> dict[str, Any]:
+        return {"ansi": self.ansi, "timezone": self.timezone}
+
+
+UNSAID = Session()
 
 
 @dataclass(frozen=True)
@@ -250,6 +269,8 @@ class Servable:
     """A model that can be served: the ONNX file's bytes and what its tensors mean.
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
+    `converter` made the graph.
     """
 
     model: bytes
@@ -258,6 +279,8 @@ class Servable:
     invalid: tuple[InvalidReason, ...] = ()
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    converter: str = "tritonbuild"
 
 
 @dataclass(frozen=True)

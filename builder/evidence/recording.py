@@ -13,16 +13,18 @@ import numpy as np
 from builder.evidence.compare import compare_tables, tolerances
 from builder.evidence.derive import LIMIT, coverage, derive, spread
 from builder.evidence.frames import SparkRows, answers, snapped, to_spark
-from builder.evidence.session import first_line, load_stages, spark_session, transform
+from builder.evidence.session import first_line, load_stages, spark_session, told, transform
 from builder.evidence.store import UNTOLD, Evidence, Steps, stack
 from builder.types import (
     INVALID,
+    UNSAID,
     Array,
     Predict,
     Progress,
     Scalar,
     Schema,
     Servable,
+    Session,
     Silent,
     Table,
     TensorSpec,
@@ -67,6 +69,7 @@ def record(
     *,
     digest: str,
     every: Every | None = None,
+    settings: Session = UNSAID,
     derived: int = LIMIT,
     user_rows: int = USER_ROWS,
     progress: Progress | None = None,
@@ -74,7 +77,8 @@ def record(
     """Spark's answers to the user's rows (at most `user_rows`, drawn evenly) and to rows derived from the model.
 
     `path`: the saved PipelineModel. `rows`: tensors for `servable.inputs`. `proof`: the proof graph in process, which
-    foretells `invalid` and gives each value's tolerance. Rows with an answer come first, refused ones last. `every` adds Spark's columns between the stages of 64 rows.
+    foretells `invalid` and gives each value's tolerance. Rows with an answer come first, refused ones last.
+    `every` adds Spark's columns between the stages of 64 rows. `settings`: what Spark's session is told meanwhile.
     `invalid` is Spark's verdict: a row that it raised at has our k (its message tells none), or UNTOLD where we
     expected an answer; of the rows that we say it refuses, 12 are put to it, each alone, and the rest left out.
     Raises Unreachable where Spark cannot start, SourceError where it cannot load or does not accept the schema.
@@ -89,7 +93,7 @@ def record(
     dropped = {verdict.uid for verdict in servable.stages if verdict.verdict == "dropped"}
     dropped -= {verdict.uid for verdict in servable.stages if verdict.verdict == "kept"}  # a formula's stages share one
     progress.step("starting Spark")
-    with spark_session() as session:
+    with spark_session() as session, told(session, settings):
         progress.step(f"asking Spark for {inputs.rows} answers")
         sent = to_spark(session, inputs, servable.inputs, schema)
         pipeline = _Pipeline(sent, load_stages(path, session), dropped, servable)
@@ -114,6 +118,7 @@ def record(
         digest=digest,
         steps=steps,
         left_out=left_out,
+        session=settings,
     )
 
 

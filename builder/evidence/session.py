@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, Unreachable
-from builder.sparkml.reader import PIPELINES, SEARCHES, read_stage
+from builder.evidence.frames import ROW
+from builder.sparkml.reader import read_stage
+from builder.sparkml.verdicts import PIPELINES, SEARCHES
+from builder.sql.reading import carrying
+from builder.types import Session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,6 +49,24 @@ def spark_session() -> Iterator[SparkSession]:
             _set_level(session, before)
         else:
             session.stop()
+
+
+@contextmanager
+def told(session: SparkSession, settings: Session) -> Iterator[None]:
+    """The session with these settings, and as it was before afterwards."""
+    before = {key: session.conf.get(key) for key in settings.conf}
+    for key, value in settings.conf.items():
+        session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            session.conf.set(key, value)
+
+
+def settings_of(session: SparkSession) -> Session:
+    """What a running session is told."""
+    return Session(session.conf.get("spark.sql.ansi.enabled") == "true", session.conf.get("spark.sql.session.timeZone"))
 
 
 def _set_level(session: SparkSession, level: str) -> str:
@@ -90,7 +112,7 @@ def transform(stages: list[Any], frame: DataFrame, dropped: Collection[str]) -> 
 
     for stage in stages:
         try:
-            frame = stage.transform(frame)
+            frame = _numbered(stage, frame)
         except (Py4JError, PySparkException) as error:
             if stage.uid in dropped:
                 continue
@@ -99,6 +121,15 @@ def transform(stages: list[Any], frame: DataFrame, dropped: Collection[str]) -> 
                 fix="check the schema given: it is not the one of the training data.",
             ) from error
     return frame
+
+
+def _numbered(stage: Any, frame: DataFrame) -> DataFrame:
+    """Transform, and keep the rows' numbers: a statement without `*` loses them, so it selects them too."""
+    after: DataFrame = stage.transform(frame)
+    if ROW in after.columns or ROW not in frame.columns or not stage.hasParam("statement"):
+        return after
+    numbered: DataFrame = stage.copy({stage.statement: carrying(stage.getStatement(), ROW)}).transform(frame)
+    return numbered
 
 
 def first_line(error: Exception) -> str:

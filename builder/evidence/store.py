@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.errors import SourceError
-from builder.types import Array, Servable, Table, TensorSpec, Word
+from builder.types import UNSAID, Array, Servable, Session, Table, TensorSpec, Word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +49,7 @@ class Evidence:
     [N, width], absolute; 0 is to the bit, and so is an output that is not in it; not finite is undecided.
     `derived`: bool [N], False for rows that a user gave. `coverage`: share of the model's thresholds and categories
     that stand in a row. `left_out`: rows that were not recorded, because Spark could only be asked for each alone.
+    `session`: what Spark was told, where a stage's answers hang on it.
     """
 
     inputs: Table
@@ -63,6 +64,7 @@ class Evidence:
     digest: str
     steps: Steps | None = None
     left_out: int = 0
+    session: Session = UNSAID
 
     @property
     def rows(self) -> int:
@@ -152,6 +154,18 @@ def load(file: Path) -> Evidence:
         raise SourceError(f"{file} is no evidence that can be read ({error!r}).", fix=fix) from error
 
 
+def session_in(file: Path) -> Session:
+    """What Spark was told when it answered; nothing where the file does not say."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        head = json.loads((pq.read_schema(file).metadata or {})[_KEY])
+        return Session(**head.get("session", {}))
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError):
+        return Session()  # whoever reads the whole file tells what is wrong with it
+
+
 def _head(evidence: Evidence) -> dict[str, Any]:
     return {
         "format": FORMAT,
@@ -162,6 +176,7 @@ def _head(evidence: Evidence) -> dict[str, Any]:
         "spark_version": evidence.spark_version,
         "digest": evidence.digest,
         "left_out": evidence.left_out,
+        "session": evidence.session.json(),
         "steps": dict(evidence.steps.made_by) if evidence.steps else None,
     }
 
@@ -193,6 +208,7 @@ def _evidence(table: pa.Table, head: Mapping[str, Any]) -> Evidence:
         digest=head["digest"],
         steps=steps,
         left_out=head["left_out"],
+        session=Session(**head.get("session", {})),
     )
 
 

@@ -22,8 +22,9 @@ from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Number, Text, Texts, Vector
+from builder.releases import OLDEST
 from builder.sparkml.reader import SavedStage
-from builder.types import Word
+from builder.types import Session, Word
 
 F = TypeVar("F", bound=Callable[..., Any])
 Names = tuple[str, ...] | Callable[[SavedStage], tuple[str, ...]]
@@ -55,7 +56,8 @@ class Rule:
     of them, `named`: with all columns by their names, `nests`: with the means to ask other rules. `nulls`: the rule reads
     null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
     leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
-    of this rule's.
+    of this rule's. `session`: the answers hang on what no saved model holds.
+    `since`: the oldest Triton release that runs its operators.
     """
 
     spark_class: str
@@ -75,6 +77,8 @@ class Rule:
     also: tuple[str, ...] = ()
     nests: bool = False
     unasked: bool = False
+    session: bool = False
+    since: str = OLDEST.name
 
     @property
     def name(self) -> str:
@@ -129,6 +133,8 @@ def converts(
     drops: Callable[[SavedStage], bool] | None = None,
     also: Sequence[str] = (),
     unasked: bool = False,
+    session: bool = False,
+    since: str = OLDEST.name,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -157,6 +163,8 @@ def converts(
             tuple(also),
             nests,
             unasked,
+            session,
+            since,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -176,6 +184,12 @@ def rules_in(modules: Iterable[ModuleType]) -> dict[str, Rule]:
                 assert rule.spark_class not in found, f"two rules convert {rule.spark_class}"
                 found[rule.spark_class] = rule
     return found
+
+
+def session_of(stages: Iterable[SavedStage], rules: Mapping[str, Rule]) -> Session:
+    """In which session Spark gives the graph's answers; nothing said where no stage hangs on it."""
+    asking = [stage for stage in stages if stage.spark_class in rules and rules[stage.spark_class].session]
+    return Session(asking[0].ansi, asking[0].session.timezone) if asking else Session()
 
 
 def columns_of(stage: SavedStage, names: Sequence[str] | Callable[[SavedStage], tuple[str, ...]]) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ value 0 and a slot in range, so it can be looked up, multiplied and added withou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.idioms import beside_rows, constant, sequential_sum, table
+from builder.graph.idioms import beside_rows, constant, last_sum, sequential_sum, table
 from builder.types import Array
 
 
@@ -35,8 +35,12 @@ class Sparse:
         return replace(self, values=only(kept, self.values), there=op.and_(self.there, kept))
 
     def with_values(self, values: Var) -> Sparse:
-        """Other values in the same slots."""
-        return replace(self, values=only(self.there, values))
+        """Other values in the same slots, 0 where nothing is there."""
+        return replace(self, values=values)
+
+    def times(self, factors: Array) -> Sparse:
+        """Each value times its slot's factor [width], all finite."""
+        return self.with_values(op.mul(self.values, self.looked_up(factors)))
 
     def looked_up(self, weights: Array) -> Var:
         """weights [width] → [N, K]; weights [width, C] → [N, K, C]: what stands at each entry's slot."""
@@ -44,11 +48,11 @@ class Sparse:
 
     def dense(self) -> Var:
         """[N, width] float64."""
-        return self._spread(self.values, self.indices, self.width)
+        return spread_out(self.values, self.indices, self.width)
 
     def stored(self) -> Var:
         """[N, width] bool: the slots that Spark's vector stores."""
-        marks = self._spread(op.cast(self.there, to=np.float64), self.indices, self.width)
+        marks = spread_out(op.cast(self.there, to=np.float64), self.indices, self.width)
         return op.greater(marks, constant(0.0))
 
     def dot(self, weights: Array, stored: Array | None = None) -> Var:
@@ -56,6 +60,8 @@ class Sparse:
 
         `stored` bool, the weights' shape: those that Spark stores; the others add nothing, whatever the value.
         """
+        if weights.shape[1] == 1 and np.isfinite(weights).all() and (stored is None or stored.all() or self.finite):
+            return last_sum(op.mul(self.values, self.looked_up(weights[:, 0])))
         products = op.mul(op.unsqueeze(self.values, _ints(2)), self.looked_up(weights))
         if not np.isfinite(weights).all():
             products = only(op.unsqueeze(self.there, _ints(2)), products)
@@ -74,17 +80,30 @@ class Sparse:
         """[N, len(slots)] float64: these slots alone, each named once."""
         places = np.full(self.width, len(slots), dtype=np.int64)  # all others fall into one column behind
         places[slots] = np.arange(len(slots))
-        spread = self._spread(self.values, op.gather(table(places), self.indices), len(slots) + 1)
+        spread = spread_out(self.values, op.gather(table(places), self.indices), len(slots) + 1)
         return op.slice(spread, _ints(0), _ints(len(slots)), _ints(1))
 
-    def mapped(self, values: Callable[[Var], Var]) -> Sparse:
-        """A function of each value, which leaves 0 at 0."""
-        return self.with_values(values(self.values))
 
-    def _spread(self, values: Var, indices: Var, width: int) -> Var:
-        """[N, width] with values [N, K] added at indices: of those that meet in one slot all but one are 0, or nobody reads it."""
-        blank = op.expand(constant(0.0), beside_rows(indices, width))
-        return op.scatter_elements(blank, indices, values, axis=1, reduction="add")
+def spread_out(values: Var, indices: Var, width: int) -> Var:
+    """values [N, K] added at indices [N, K] → [N, width]: of those that meet all but one are 0, or nobody reads the slot."""
+    blank = op.expand(constant(0.0), beside_rows(indices, width))
+    return op.scatter_elements(blank, indices, values, axis=1, reduction="add")
+
+
+def entries_of(x: Var, width: int) -> Sparse:
+    """Every slot of a dense x [N, width] an entry; of which only those that are not 0 count as stored."""
+    indices = op.expand(op.const(np.arange(width, dtype=np.int64)), op.shape(x))
+    return Sparse(indices, x, op.not_(op.equal(x, constant(0.0))), width, finite=False)
+
+
+def side_by_side(parts: Sequence[Sparse]) -> Sparse:
+    """One vector after another; a stored 0 is none."""
+    starts = np.cumsum([0, *(part.width for part in parts)])
+    indices = [op.add(part.indices, op.const(np.array(start))) for part, start in zip(parts, starts, strict=False)]
+    values = op.concat([part.values for part in parts], axis=1)
+    used = op.not_(op.equal(values, constant(0.0)))
+    finite = all(part.finite for part in parts)
+    return Sparse(op.concat(indices, axis=1), only(used, values), used, int(starts[-1]), finite)
 
 
 def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Sparse:
@@ -92,29 +111,45 @@ def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Spar
 
     Sorted, equal slots make runs; each run is an entry, its length the count.
     """
-    marked = op.where(there, slots, op.const(np.array(width, dtype=np.int64)))
-    ascending, _ = op.top_k(marked, _columns(slots), axis=1, largest=0, sorted=1)
-    nothing = op.expand(op.const(np.array(width, dtype=np.int64)), op.shape(slots))
+    beyond = op.const(np.array(width, dtype=np.int64))
+    ascending, _ = op.top_k(op.where(there, slots, beyond), _columns(slots), axis=1, largest=0, sorted=1)
+    known = op.cast(op.less(ascending, beyond), to=np.float64)
+    entries = _entries(ascending, known, width, finite=True)
+    return entries.with_values(op.cast(entries.there, to=np.float64)) if binary else entries
+
+
+def summed(slots: Var, values: Var, there: Var, width: int, *, finite: bool) -> Sparse:
+    """slots int64, values float64, there bool, all [N, K]: the values of one slot added in the order of the columns."""
+    number = op.squeeze(_columns(slots), _ints(0))
+    at = op.range(op.const(np.array(0)), number, op.const(np.array(1)))
+    beyond = op.const(np.array(width, dtype=np.int64))
+    marked = op.where(there, slots, beyond)
+    keys, _ = op.top_k(op.add(op.mul(marked, number), at), _columns(slots), axis=1, largest=0, sorted=1)
+    order = op.mod(keys, number)
+    given = op.gather_elements(only(there, values), order, axis=1)
+    sums = _entries(op.gather_elements(marked, order, axis=1), given, width, finite=finite)
+    held = op.cast(op.gather_elements(there, order, axis=1), to=np.float64)
+    return replace(sums, there=_entries(op.gather_elements(marked, order, axis=1), held, width, finite=True).there)
+
+
+def _entries(ascending: Var, values: Var, width: int, *, finite: bool) -> Sparse:
+    """Sorted slots [N, K], `width` where nothing is, and values: those of one slot added. 0 is taken for nothing there.
+
+    The r-th run of equal slots is the r-th entry; behind the last one stay slots of which the value is 0.
+    """
     run = runs(ascending)
-    indices = op.scatter_elements(nothing, run, ascending, axis=1)
-    present = op.less(indices, op.const(np.array(width, dtype=np.int64)))
+    indices = op.scatter_elements(ascending, run, ascending, axis=1)
+    blank = op.expand(constant(0.0), op.shape(ascending))
+    totals = op.scatter_elements(blank, run, values, axis=1, reduction="add")
     safe = op.min([indices, op.const(np.array(width - 1, dtype=np.int64))])
-    one, none = constant(1.0), constant(0.0)
-    if binary:
-        return Sparse(safe, op.where(present, one, none), present, width)
-    blank = op.expand(none, op.shape(slots))
-    counts = op.scatter_elements(blank, run, op.expand(one, op.shape(slots)), axis=1, reduction="add")
-    return Sparse(safe, op.where(present, counts, none), present, width)
+    return Sparse(safe, totals, op.greater(totals, constant(0.0)), width, finite)
 
 
 def runs(ascending: Var) -> Var:
-    """[N, T] sorted → int64 [N, T]: to which run of equal values each belongs, from 0 on."""
-    last = _ints(np.iinfo(np.int64).max)
-    later = op.slice(ascending, _ints(1), last, _ints(1))
-    earlier = op.slice(ascending, _ints(0), _ints(-1), _ints(1))
-    steps = op.cast(op.not_(op.equal(later, earlier)), to=np.int64)
-    first = op.expand(op.const(np.array([[0]])), beside_rows(ascending, 1))
-    return op.cumsum(op.concat([first, steps], axis=1), op.const(np.array(1, dtype=np.int64)))
+    """[N, K] sorted → int64 [N, K]: to which run of equal values each belongs, from 0 on."""
+    following = op.pad(ascending, _ints(0, -1, 0, 1), op.const(np.array(0, dtype=np.int64)))
+    ends = op.sign(op.sub(following, ascending))  # 1 at a run's end; the row's last is not counted
+    return op.cumsum(ends, op.const(np.array(1, dtype=np.int64)), exclusive=1)
 
 
 def only(kept: Var, values: Var) -> Var:

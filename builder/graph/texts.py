@@ -34,7 +34,7 @@ _CASED, _BREAK, _JOINT = 1, 2, 3
 
 @dataclass(frozen=True)
 class Changed:
-    """Strings [N], and the rows (bool [N]) that could not be read (no UTF-8) or decided (a capital sigma)."""
+    """Strings [N], and the rows (bool [N, 1]) that could not be read (no UTF-8) or decided (a capital sigma)."""
 
     text: Var
     refused: Var
@@ -66,7 +66,7 @@ def changed(text: Var, *, case: Case = "NONE", marks: Letters | None = None, mar
     nothing = op.const(np.array([""], dtype=np.str_))
 
     def short() -> list[Var]:
-        return [_ascii(text, case), op.cast(op.not_(plain), to=np.int32)]
+        return [_ascii(text, case), upright(op.not_(plain))]
 
     def long() -> list[Var]:
         rows = op.squeeze(op.non_zero(op.not_(plain)), _ints(0))
@@ -77,16 +77,11 @@ def changed(text: Var, *, case: Case = "NONE", marks: Letters | None = None, mar
             characters = _marked(characters, marks, mark)
         refused = op.or_(op.not_(readable), undecided)
         kept = _ascii(op.where(plain, text, nothing), case)
-        return [
-            op.scatter_elements(kept, rows, joined(characters), axis=0),
-            op.scatter_elements(
-                op.cast(op.not_(op.equal(text, text)), to=np.int32), rows, op.cast(refused, to=np.int32), axis=0
-            ),
-        ]
+        lost = op.scatter_elements(op.not_(op.equal(text, text)), rows, refused, axis=0)
+        return [op.scatter_elements(kept, rows, joined(characters), axis=0), upright(lost)]
 
-    every = op.cast(op.reduce_min(op.cast(plain, to=np.int32), keepdims=0), to=np.bool_)
-    answer, refused = op.if_(every, then_branch=short, else_branch=long)
-    return Changed(answer, op.cast(refused, to=np.bool_))
+    every = op.reduce_min(plain, keepdims=0)
+    return Changed(*op.if_(every, then_branch=short, else_branch=long))
 
 
 def characters_of(text: Var) -> Var:
@@ -119,18 +114,19 @@ def split(text: Var, separator: str) -> tuple[Var, Var]:
     Leading and inner empty strings stay, trailing ones go; "" is one empty token.
     """
     empty = op.const(np.array([""], dtype=np.str_))
-    if len(separator) == 1:  # one more at the end adds one empty string there, which is never counted
-        parts, _ = op.string_split(
-            op.string_concat(text, op.const(np.array([separator], dtype=np.str_))), delimiter=separator
-        )
-    else:
+    if len(separator) > 1:  # a self-overlapping one behind the text could be found elsewhere in it
         parts, _ = op.string_split(text, delimiter=separator)
         parts = op.concat([parts, _empty_column(text)], axis=1)
-    ordinals = op.add(places(parts), op.const(np.array(1)))
-    ends = op.where(op.equal(parts, empty), op.const(np.array(0)), ordinals)
-    last = op.reduce_max(ends, _ints(1), keepdims=1)
-    whole = op.cast(op.equal(upright(text), empty), to=np.int64)
-    return parts, op.less_or_equal(ordinals, op.max([last, whole]))
+        at = places(parts)
+        least = op.sub(op.cast(op.equal(upright(text), empty), to=np.int64), op.const(np.array(1)))
+    else:  # one separator more: T ≥ 1, and a row of one token has two parts, the last of which is never counted
+        parts, number = op.string_split(
+            op.string_concat(text, op.const(np.array([separator], dtype=np.str_))), delimiter=separator
+        )
+        at = op.range(op.const(np.array(0)), op.reduce_max(number, _ints(0), keepdims=0), op.const(np.array(1)))
+        least = upright(op.sub(op.const(np.array(2)), number))
+    last = op.reduce_max(op.where(op.equal(parts, empty), op.const(np.array(-1)), at), _ints(1), keepdims=1)
+    return parts, op.less_or_equal(at, op.max([last, least]))
 
 
 def side_by_side(there: Var) -> tuple[Var, Var]:

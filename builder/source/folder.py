@@ -10,8 +10,9 @@ from typing import Any
 
 from builder.errors import SourceError, UsageError
 from builder.source.signature import schema_of_signature
-from builder.sparkml.reader import PIPELINES, read_stage
+from builder.sparkml.reader import read_stage
 from builder.sparkml.schema import left_out, parse_schema
+from builder.sparkml.verdicts import PIPELINES
 from builder.types import Schema
 
 BESIDE = "tritonbuild"  # our folder inside a model's folder

@@ -64,8 +64,8 @@ def checked(stage: SavedStage, trees: BoostedTrees, features: int) -> BoostedTre
         raise SourceError(f"{stage.uid}: a node's child is no node of its tree.", fix=AGAIN)
     if ((trees.feature[inner] < 0) | (trees.feature[inner] >= features)).any():
         raise SourceError(f"{stage.uid}: a node splits on a feature outside of 0 to {features - 1}.", fix=AGAIN)
-    if not np.isfinite(trees.threshold[inner]).all():
-        raise SourceError(f"{stage.uid}: a threshold is no finite number.", fix=AGAIN)
+    if np.isnan(trees.threshold[inner]).any():
+        raise SourceError(f"{stage.uid}: a threshold is no number.", fix=AGAIN)
     seen = np.zeros(count, dtype=bool)
     front = np.flatnonzero(np.diff(trees.tree, prepend=-1))
     while len(front):

@@ -19,9 +19,9 @@ from builder.graph.idioms import constant, remainder
 from builder.graph.tolerance import UNIT
 from builder.sql import decimals
 from builder.sql.casting import cast, outside, to_double, together, wrapped
-from builder.sql.values import DOUBLE, LONG, Kind, Value, any_null, strict_fails, unsure
+from builder.sql.values import DOUBLE, LONG, Kind, Value, any_null, long, strict_fails, unsure
 
-_ZERO, _ONE, _MINUS = constant(np.int64(0)), constant(np.int64(1)), constant(np.int64(-1))
+_ZERO, _ONE, _MINUS = long(0), long(1), long(-1)
 _OVERFLOW, _BY_ZERO = "the result overflows", "division by zero"
 
 
@@ -92,7 +92,7 @@ def _subtract_overflows(a: Var, b: Var, y: Var) -> Var:
 
 
 def _multiply_overflows(a: Var, b: Var, y: Var) -> Var:
-    smallest = constant(np.int64(-(2**63)))
+    smallest = long(-(2**63))
     easy = op.or_(op.equal(a, _ZERO), op.equal(a, _MINUS))
     back = op.div(y, op.where(easy, _ONE, a))
     turned = op.and_(op.equal(a, _MINUS), op.equal(b, smallest))
@@ -141,7 +141,7 @@ def integral_divide(a: Value, b: Value, ansi: bool) -> Value:
     whole = op.div(a.var, op.where(op.or_(zero, turned), _ONE, b.var))
     var = op.where(turned, op.neg(a.var), whole)
     value = _by(a, b, ansi, zero, lambda: Value(LONG, var, slack=unsure(a, b)))
-    ends = op.and_(turned, op.equal(a.var, constant(np.int64(-(2**63)))))
+    ends = op.and_(turned, op.equal(a.var, long(-(2**63))))
     return value.failing(ends, _OVERFLOW) if ansi else value
 
 
@@ -174,7 +174,7 @@ def _same(a: Value, b: Value, ansi: bool) -> tuple[Value, Value, Kind]:
 
 
 def _zero(kind: Kind) -> Var:
-    return constant({"float": np.float32(0), "double": np.float64(0)}.get(kind.name, np.int64(0)))
+    return op.const(np.zeros((), dtype={"float": np.float32, "double": np.float64}.get(kind.name, np.int64)))
 
 
 def _rest(a: Var, b: Var, kind: Kind) -> Var:
@@ -182,7 +182,8 @@ def _rest(a: Var, b: Var, kind: Kind) -> Var:
     if kind.fractional:
         return remainder(a, b)
     easy = op.or_(op.equal(b, _ZERO), op.equal(b, _MINUS))
-    return op.where(easy, _ZERO, remainder(a, op.where(easy, _ONE, b)))
+    below = op.where(easy, _ONE, b)
+    return op.where(easy, _ZERO, op.sub(a, op.mul(op.div(a, below), below)))
 
 
 def negative(a: Value, ansi: bool) -> Value:
@@ -204,5 +205,5 @@ def _turned(a: Value, var: Var, ansi: bool) -> Value:
     if not a.kind.integral:
         return replace(a, var=var)
     value = replace(a, var=wrapped(var, a.kind))
-    smallest = op.equal(a.var, constant(np.int64(a.kind.ends[0])))
+    smallest = op.equal(a.var, long(a.kind.ends[0]))
     return value.failing(smallest, _OVERFLOW) if ansi else value

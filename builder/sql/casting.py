@@ -20,13 +20,13 @@ from builder.sql.values import (
     BITS,
     DIGITS,
     DOUBLE,
-    DOUBLE_DIGITS,
     FLOAT,
     STRING,
     Kind,
     Value,
     as_decimal,
     double_of,
+    long,
     null_value,
     unsure,
 )
@@ -89,7 +89,7 @@ def cast(value: Value, to: Kind, ansi: bool, *, tries: bool = False) -> Value:
         return replace(null_value(to), fails=value.fails)
     if to.name == "boolean" and source.numeric:
         zero = np.float32(0) if source == FLOAT else 0.0 if source == DOUBLE else 0
-        return _moved(value, to, op.not_(op.equal(value.var, constant(zero))), _decided(value))
+        return _moved(value, to, op.not_(op.equal(value.var, op.const(np.asarray(zero)))), _decided(value))
     if not to.numeric or not (source.numeric or source.name == "boolean"):
         raise Refused(
             f"a {source} cannot be cast to {to} here: numbers and text print and parse as Java does, not as ONNX does."
@@ -130,9 +130,9 @@ def _to_fractional(value: Value, to: Kind) -> Value:
             near = float(value.literal)
             held = np.float32(near) if to == FLOAT else near
             return replace(_moved(value, to, op.const(np.array([[held]]))), literal=near)
-        if to == FLOAT or value.kind.digits > DOUBLE_DIGITS:
+        if to == FLOAT:
             raise Refused(f"a {value.kind} is rounded twice on its way to {to}.", fix="cast it to double before.")
-        return _moved(value, to, double_of(value.var, value.kind.places))
+        return _moved(value, to, double_of(value.var, value.kind))
     slack = value.slack
     if slack is not None and to == FLOAT:
         slack = op.add(slack, op.mul(op.abs(op.cast(value.var, to=np.float64)), constant(2.0**-23)))
@@ -156,7 +156,7 @@ def outside(var: Var, kind: Kind) -> Var | None:
     if kind.name == "long":
         return None
     low, high = kind.ends
-    return op.or_(op.less(var, constant(np.int64(low))), op.greater(var, constant(np.int64(high))))
+    return op.or_(op.less(var, long(low)), op.greater(var, long(high)))
 
 
 def _to_integral(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
@@ -204,7 +204,7 @@ def _unfit(value: Value, rows: Var, ansi: bool, tries: bool, reason: str) -> Val
 
 def quotient_of_ten(var: Var, places: int) -> Var:
     """int64 by 10^places, truncated towards zero."""
-    return var if places == 0 else op.div(var, constant(np.int64(10**places)))
+    return var if places == 0 else op.div(var, long(10**places))
 
 
 def rounded_quotient(var: Var, places: int) -> Var:
@@ -212,11 +212,11 @@ def rounded_quotient(var: Var, places: int) -> Var:
     if places == 0:
         return var
     unit = 10**places
-    whole = op.div(var, constant(np.int64(unit)))
-    rest = op.sub(var, op.mul(whole, constant(np.int64(unit))))
-    up = op.greater_or_equal(op.abs(rest), constant(np.int64(unit // 2)))
-    away = op.where(op.less(var, constant(np.int64(0))), constant(np.int64(-1)), constant(np.int64(1)))
-    return op.add(whole, op.where(up, away, constant(np.int64(0))))
+    whole = op.div(var, long(unit))
+    rest = op.sub(var, op.mul(whole, long(unit)))
+    up = op.greater_or_equal(op.abs(rest), long(unit // 2))
+    away = op.where(op.less(var, long(0)), long(-1), long(1))
+    return op.add(whole, op.where(up, away, long(0)))
 
 
 def _to_decimal(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
@@ -226,10 +226,10 @@ def _to_decimal(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
     more = to.places - source.places
     if to.digits > DIGITS or max(source.digits, source.digits + more) > DIGITS:
         raise Refused(f"a {source} as {to} takes more than {DIGITS} digits.", fix="cast to double in the statement.")
-    var = op.mul(value.var, constant(np.int64(10**more))) if more > 0 else rounded_quotient(value.var, -more)
+    var = op.mul(value.var, long(10**more)) if more > 0 else rounded_quotient(value.var, -more)
     moved = replace(_moved(value, to, var), literal=value.literal)
     if to.digits - to.places >= source.digits - source.places + (more < 0):
         return moved
-    beyond = op.greater_or_equal(op.abs(var), constant(np.int64(10**to.digits)))
+    beyond = op.greater_or_equal(op.abs(var), long(10**to.digits))
     moved = replace(moved, literal=None)
     return _unfit(moved, beyond, ansi, tries or not ansi, f"is no {to}")

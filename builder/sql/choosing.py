@@ -14,6 +14,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
+from builder.graph.columns import Mask
 from builder.graph.idioms import constant
 from builder.sql.casting import cast, together
 from builder.sql.comparing import below, boolean, compared, truth
@@ -23,8 +24,10 @@ from builder.sql.values import BOOLEAN, DOUBLE, STRING, Value, null_value, picke
 def case(branches: Sequence[tuple[Value, Value]], otherwise: Value | None, ansi: bool) -> Value:
     """The first branch whose condition is true; without one, `otherwise`, or null."""
     *answers, last = together([*(answer for _, answer in branches), otherwise or null_value()], ansi)
-    result, left = last, None  # `left`: rows that no condition so far has taken
-    fails, slack = (), None
+    result = last
+    left: Var | None = None  # rows that no condition so far has taken
+    fails: tuple[Mask, ...] = ()
+    slack = None
     steps = []
     for (condition, _), answer in zip(branches, answers, strict=True):
         condition = boolean(condition)
@@ -47,7 +50,8 @@ def _larger(a: Var | None, b: Var | None) -> Var | None:
 def coalesce(values: Sequence[Value], ansi: bool) -> Value:
     """The first that is not null; the rest is not computed."""
     *rest, result = together(values, ansi)
-    fails, left = (), None
+    fails: tuple[Mask, ...] = ()
+    left: Var | None = None
     for value in (*rest, result):
         fails += where_only(value.fails, left)
         left = value.null() if left is None else op.and_(left, value.null())

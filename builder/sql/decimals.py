@@ -5,14 +5,12 @@ Source: DecimalPrecision, Decimal (sql/catalyst, Spark 4.0.1), with spark.sql.de
 
 from __future__ import annotations
 
-import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.idioms import constant
 from builder.sql.casting import cast, wider_decimal
-from builder.sql.values import DIGITS, Kind, Value, any_null, as_decimal, strict_fails
+from builder.sql.values import DIGITS, Kind, Value, any_null, as_decimal, long, strict_fails
 
 _FIX = "cast to double in the statement."
 
@@ -38,7 +36,7 @@ def combined(sign: str, a: Value, b: Value) -> Value:
         return Value(kind, op.mul(a.var, b.var), nulls, fails)
     places = max(s, t)
     kind = _held(Kind("decimal", max(p - s, q - t) + places + 1, places), "the sum")
-    first, second = (op.mul(value.var, constant(np.int64(10 ** (places - value.kind.places)))) for value in (a, b))
+    first, second = (op.mul(value.var, long(10 ** (places - value.kind.places))) for value in (a, b))
     return Value(kind, op.add(first, second) if sign == "+" else op.sub(first, second), nulls, fails)
 
 
@@ -60,11 +58,11 @@ def quotient(a: Value, b: Value, zero: Var) -> Value:
     whole, places = p - s + t, max(6, s + q + 1)
     kind = _held(Kind("decimal", whole + places, places), "the quotient")
     _held(Kind("decimal", p + places - s + t, 0), "the quotient")
-    above = op.mul(a.var, constant(np.int64(10 ** (places - s + t))))
-    below = op.where(zero, constant(np.int64(1)), b.var)
+    above = op.mul(a.var, long(10 ** (places - s + t)))
+    below = op.where(zero, long(1), b.var)
     full = op.div(above, below)
     rest = op.sub(above, op.mul(full, below))
     up = op.greater_or_equal(op.abs(rest), op.sub(op.abs(below), op.abs(rest)))
-    minus = op.xor(op.less(above, constant(np.int64(0))), op.less(below, constant(np.int64(0))))
-    away = op.where(minus, constant(np.int64(-1)), constant(np.int64(1)))
-    return Value(kind, op.add(full, op.where(up, away, constant(np.int64(0)))))
+    minus = op.xor(op.less(above, long(0)), op.less(below, long(0)))
+    away = op.where(minus, long(-1), long(1))
+    return Value(kind, op.add(full, op.where(up, away, long(0))))

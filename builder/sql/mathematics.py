@@ -5,7 +5,6 @@ Source: catalyst/expressions/mathExpressions.scala (Spark 4.0.1); Java's StrictM
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,9 +16,8 @@ from builder.errors import Refused
 from builder.graph.idioms import clamped, constant, exp, log
 from builder.graph.tolerance import UNIT, exponential_growth, stepped
 from builder.sql.casting import cast, quotient_of_ten, rounded_quotient, to_double
-from builder.sql.values import DOUBLE, FLOAT, LONG, Kind, Value, any_null, strict_fails, unsure
+from builder.sql.values import DOUBLE, FLOAT, LONG, Kind, Value, any_null, long, strict_fails, unsure
 
-_LN2, _LN10 = math.log(2.0), math.log(10.0)
 _NAN = constant(np.nan)
 
 
@@ -140,11 +138,12 @@ def sign_of(a: Value) -> Value:
     return Value(DOUBLE, y, a.nulls, a.fails, unsure(a))
 
 
-def scaled(a: Value, up: float, down: float) -> Value:
-    """radians and degrees: one multiplication with Java's constant; a last bit may differ from older Java's."""
+def times(a: Value, factor: float) -> Value:
+    """degrees and radians: one multiplication by Java's constant."""
     a = to_double(a)
-    y = op.mul(a.var, constant(up / down))
-    return _of(a, y, lambda s: op.mul(s, constant(1.01 * up / down)))
+    y = op.mul(a.var, constant(factor))
+    slack = None if a.slack is None else op.mul(a.slack, constant(1.01 * factor))
+    return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def nearest_even(a: Value) -> Value:
@@ -162,10 +161,10 @@ def whole(a: Value, *, up: bool) -> Value:
         places = a.kind.places
         kind = Kind("decimal", min(a.kind.digits - places + 1, 38), 0)
         low = quotient_of_ten(a.var, places)
-        rest = op.sub(a.var, op.mul(low, constant(np.int64(10**places))))
-        moves = op.greater(rest, constant(np.int64(0))) if up else op.less(rest, constant(np.int64(0)))
-        by = constant(np.int64(1 if up else -1))
-        return Value(kind, op.add(low, op.where(moves, by, constant(np.int64(0)))), a.nulls, a.fails)
+        rest = op.sub(a.var, op.mul(low, long(10**places)))
+        moves = op.greater(rest, long(0)) if up else op.less(rest, long(0))
+        by = long(1 if up else -1)
+        return Value(kind, op.add(low, op.where(moves, by, long(0))), a.nulls, a.fails)
     a = to_double(a)
 
     def stepped_to(var: Var) -> Var:

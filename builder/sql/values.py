@@ -26,6 +26,9 @@ _INTEGRAL_DIGITS = {"byte": 3, "short": 5, "integer": 10, "long": 20}
 _DTYPES = {"byte": np.int8, "short": np.int16, "integer": np.int32, "long": np.int64, "date": np.int32}
 DIGITS = 18  # of a decimal that int64 holds
 DOUBLE_DIGITS = 15  # of a decimal that comes back from a double as it was
+_CORRECTED = (
+    14  # places up to which no decimal of 18 digits lies so near the middle of two doubles that 2^-50 would matter
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ class Value:
 def known(kind: Kind, held: Any, literal: Any = None) -> Value:
     """The same value in every row."""
     return Value(kind, op.const(np.array([[held]])), literal=literal)
+
+
+def long(number: int) -> Var:
+    """A whole number, as values hold it."""
+    return op.const(np.array(number, dtype=np.int64))
 
 
 def null_value(kind: Kind = NULL) -> Value:
@@ -164,7 +172,7 @@ def _number(column: Number) -> Value:
     nulls = column.is_null() if column.nullable else None
     var, kind = column.var, Kind(column.kind)
     if kind.name == "boolean":
-        var = op.cast(op.not_(op.equal(op.cast(var, to=np.int32), constant(np.int32(0)))), to=np.bool_)
+        var = op.cast(op.not_(op.equal(op.cast(var, to=np.int32), op.const(np.array(0, dtype=np.int32)))), to=np.bool_)
     elif kind.name == "decimal":
         digits, places = column.digits or (38, 0)
         if digits > DOUBLE_DIGITS:
@@ -173,23 +181,43 @@ def _number(column: Number) -> Value:
                 fix="cast the column to double before the pipeline, in fitting too.",
             )
         kind = Kind("decimal", digits, places)
-        var = _digits_of(var, places)
+        var = _digits_of(var, kind)
     elif not kind.fractional:
         var = op.cast(var, to=np.int64)
     return Value(kind, var, nulls, slack=column.slack, origin=column.origin())
 
 
-def _digits_of(var: Var, places: int) -> Var:
-    """A decimal that travels as a double → its digits as int64."""
-    near = op.round(op.mul(var, constant(10.0**places)))
-    largest = 10.0**DIGITS
+def _digits_of(var: Var, kind: Kind) -> Var:
+    """A decimal that travels as a double → its digits as int64; never more than it has."""
+    near = op.round(op.mul(var, constant(10.0**kind.places)))
+    largest = 10.0**kind.digits - 1
     near = op.where(op.isnan(near), constant(0.0), op.min([op.max([near, constant(-largest)]), constant(largest)]))
     return op.cast(near, to=np.int64)
 
 
-def double_of(var: Var, places: int) -> Var:
-    """A decimal's digits → the nearest double; exact up to 15 digits, and never two roundings for up to 2^53."""
-    return op.div(op.cast(var, to=np.float64), constant(10.0**places))
+def double_of(var: Var, kind: Kind) -> Var:
+    """A decimal's digits → the nearest double. Raises Refused where a second rounding cannot be ruled out."""
+    unit = 10.0**kind.places
+    near = op.div(op.cast(var, to=np.float64), constant(unit))
+    if kind.digits <= DOUBLE_DIGITS:
+        return near
+    if kind.places > _CORRECTED:
+        raise Refused(f"a {kind} is rounded twice on its way to double.", fix="cast it to double in the statement.")
+    # what is left of the digits after near * unit, exactly (Dekker's product), by the unit, is added: one rounding
+    high = op.cast(var, to=np.float64)
+    low = op.cast(op.sub(var, op.cast(high, to=np.int64)), to=np.float64)
+    product = op.mul(near, constant(unit))
+    (a, b), (c, d) = _halves(near), _halves(constant(unit))
+    error = op.sub(op.mul(b, d), op.sub(op.sub(op.sub(product, op.mul(a, c)), op.mul(b, c)), op.mul(a, d)))
+    rest = op.add(op.sub(op.sub(high, product), error), low)
+    return op.add(near, op.div(rest, constant(unit)))
+
+
+def _halves(x: Var) -> tuple[Var, Var]:
+    """x as a sum of two doubles of 26 bits (Veltkamp)."""
+    large = op.mul(x, constant(2.0**27 + 1))
+    high = op.sub(large, op.sub(large, x))
+    return high, op.sub(x, high)
 
 
 def written(value: Value, rows: Var) -> Column:
@@ -204,15 +232,10 @@ def written(value: Value, rows: Var) -> Column:
     origins = () if value.origin is None else (value.origin,)
     if kind == STRING:
         return text(wide(value.var), nullable=nulls is not None, nulls=nulls, origins=origins)
-    var, known = value.var, {}
+    var, digits = value.var, None
     match kind.name:
         case "decimal":
-            if kind.digits > DOUBLE_DIGITS:
-                raise Refused(
-                    f"it is a {kind}: more than {DOUBLE_DIGITS} digits do not travel exactly.",
-                    fix="cast it to double in the statement.",
-                )
-            var, known = double_of(var, kind.places), {"digits": (kind.digits, kind.places)}
+            var, digits = double_of(var, kind), (kind.digits, kind.places)
         case "boolean":
             var = op.cast(var, to=np.int8) if nulls is not None else var
         case "null":
@@ -226,7 +249,7 @@ def written(value: Value, rows: Var) -> Column:
         nulls=nulls,
         slack=None if value.slack is None else wide(value.slack),
         origins=origins,
-        **known,
+        digits=digits,
     )
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
-from builder.graph.rules import Rule, rules_in
+if TYPE_CHECKING:
+    from builder.graph.rules import Rule
 
 
 def all_rules() -> dict[str, Rule]:
-    """Spark class → rule, from every module of this package."""
-    return rules_in(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    """Spark class → rule, from every module of this package and from every package that brings rules.
+
+    Raises UsageError where what another package brings cannot be used.
+    """
+    from builder.graph.bringing import merged
+    from builder.graph.rules import rules_in  # and spox with it: who only lists the classes goes without
+
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    return merged(rules_in(modules))

@@ -19,6 +19,8 @@ from builder.types import Array
 _ENOUGH = 1e-3  # the mean change of gamma at which Spark stops
 _ROUNDS = 10_000  # a row that has not stopped by then is refused: no input may keep the server busy for ever
 _RELATIVE = 2e-11  # of a topic's share: what the order of sums may come to in all rounds
+_SEED = 1421925485  # "org.apache.spark.ml.clustering.LocalLDAModel".hashCode
+_UNSURE = 1e-12  # of the change, relative to Σ gamma: what decides whether there is one round more
 _TINY = 1e-100
 _LARGE, _SMALL = 49.0, 1e-5  # digamma: above, its series; between 0 and below, its pole
 _EULER = 0.577215664901532860606512090082
@@ -40,6 +42,7 @@ _EULER = 0.577215664901532860606512090082
         "maxIter",
         "optimizeDocConcentration",
         "optimizer",
+        "seed",
         "subsamplingRate",
         "topicConcentration",
     ),
@@ -49,7 +52,8 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     """gamma / Σ gamma, gamma being repeated until it changes by 1e-3 or less on average; 0 in each slot for an empty document.
 
     gamma' = theta * (Bᵀ (counts / (B theta + 1e-100))) + alpha, theta = exp(digamma(gamma) - digamma(Σ gamma)), from a
-    random gamma that the saved seed gives: the same for every row.
+    random gamma that is the same for every row, and for every model of K topics: Spark seeds it before it sets the param
+    `seed`, with the default of the model's class.
 
     Shapes: x [N, V] -> topicDistribution [N, K].
     NaN:    each share is NaN.
@@ -67,14 +71,15 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
         )
     x = x.sized(words)
     known = np.exp(_digamma(topics) - _digamma(_ordered_total(topics)))
-    start = gamma_sample(shape, 1.0 / shape, size, stage.params.integer("seed"))[None]
-    gamma, going, close = _repeated(x.var, known, alpha, start)
+    start = gamma_sample(shape, 1.0 / shape, size, _SEED)[None]
+    negative = any_of(op.less(x.var, constant(0.0)))
+    gamma, going, close = _repeated(x.var, op.not_(negative), known, alpha, start)
 
     share = op.div(gamma, ordered_sum(op.abs(gamma)))
     empty = op.not_(any_of(op.not_(op.equal(x.var, constant(0.0)))))
     share = op.where(empty, constant(0.0), share)
     masks = (
-        Mask(any_of(op.less(x.var, constant(0.0))), f"vector {x.name!r} holds a negative count"),
+        Mask(negative, f"vector {x.name!r} holds a negative count"),
         Mask(going, f"the topics of {x.name!r} do not come to rest within {_ROUNDS} rounds"),
     )
     slack = op.add(op.mul(share, constant(_RELATIVE)), op.where(empty, constant(0.0), undecided(close)))
@@ -86,7 +91,7 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     return vector(share, size, masks=masks, slack=op.where(op.isnan(share), constant(0.0), slack))
 
 
-def _repeated(counts: Var, known: Array, alpha: Array, start: Array) -> tuple[Var, Var, Var]:
+def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array) -> tuple[Var, Var, Var]:
     """gamma [N, K] at rest; and the rows [N, 1] that never rest, and those in which rounding decided when.
 
     A row that rests keeps its values while others go on: its answer never hangs on its neighbours.
@@ -107,7 +112,7 @@ def _repeated(counts: Var, known: Array, alpha: Array, start: Array) -> tuple[Va
         turned = exp(op.sub(op.slice(logs, ends[0], ends[1], ends[3]), of_total))
         change = op.div(ordered_sum(op.abs(op.sub(moved, gamma))), constant(float(topics)))
         near = op.less(
-            op.abs(op.sub(change, constant(_ENOUGH))), op.mul(op.add(total, constant(1.0)), constant(_RELATIVE))
+            op.abs(op.sub(change, constant(_ENOUGH))), op.mul(op.add(total, constant(1.0)), constant(_UNSURE))
         )
         again = op.and_(going, op.greater(change, constant(_ENOUGH)))
         return [
@@ -119,21 +124,21 @@ def _repeated(counts: Var, known: Array, alpha: Array, start: Array) -> tuple[Va
             op.or_(close, op.and_(going, near)),
         ]
 
-    rows = beside_rows(counts, 1)
-    true, false = (op.expand(op.const(np.array([[value]])), rows) for value in (True, False))
+    asked = op.reshape(asked, beside_rows(counts, 1))  # of a shape that rounds may keep
+    none = op.and_(asked, op.not_(asked))
     gamma, _, _, going, close = op.loop(
-        op.const(np.array(_ROUNDS, dtype=np.int64)),
-        op.const(np.array(True)),
-        [spread(start), spread(theta), spread(norm), true, false],
+        op.const(np.array([_ROUNDS], dtype=np.int64)),
+        op.const(np.array([True])),
+        [spread(start), spread(theta), spread(norm), asked, none],
         body=round,
     )
     return gamma, going, close
 
 
 def _any(rows: Var) -> Var:
-    """bool [N, 1] → scalar; false of no rows."""
+    """bool [N, 1] → [1]; false of no rows."""
     flat = op.reshape(rows, op.const(np.array([1, -1], dtype=np.int64)))
-    return op.reshape(op.greater(count(flat), constant(0.0)), op.const(np.array([], dtype=np.int64)))
+    return op.reshape(op.greater(count(flat), constant(0.0)), op.const(np.array([1], dtype=np.int64)))
 
 
 def _ordered_total(values: Array) -> Array:
@@ -144,7 +149,7 @@ def _ordered_total(values: Array) -> Array:
 def _series(x: Array) -> Array:
     """Of x of 49 and more: commons-math's, whose last two terms have the sign that makes it right to 3e-9 alone."""
     squared = 1.0 / (x * x)
-    return np.log(x) - 0.5 / x - squared * (1.0 / 12 + squared * (1.0 / 120 - squared / 252))
+    return np.asarray(np.log(x) - 0.5 / x - squared * (1.0 / 12 + squared * (1.0 / 120 - squared / 252)))
 
 
 def _digamma(x: Array) -> Array:

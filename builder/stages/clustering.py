@@ -129,7 +129,7 @@ def _check_angles(centers: Array) -> None:
 
 def _norms(centers: Array) -> Array:
     """[K]. Raises Refused where one is 0."""
-    norms = np.sqrt(np.array([_in_order(center * center) for center in centers]))
+    norms: Array = np.sqrt(np.array([_in_order(center * center) for center in centers]))
     if not (norms > 0).all():
         raise Refused("a centre has length 0.", fix="Spark itself refuses every row: fit the model again.")
     return norms

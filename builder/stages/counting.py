@@ -63,7 +63,7 @@ def idf(stage: SavedStage, x: Vector) -> Vector:
     width = len(weights)
     x = x.sized(width)
     if x.sparse is not None and x.slack is None:
-        return sparse_vector(x.sparse.with_values(op.mul(x.sparse.values, x.sparse.looked_up(weights))))
+        return sparse_vector(x.sparse.times(weights))
     scaled = times(x.var, weights)
     return vector(
         x.only_stored(scaled),

@@ -12,7 +12,7 @@ from spox import Var
 
 from builder.errors import SourceError
 from builder.graph.columns import Number, Vector, number
-from builder.graph.idioms import constant, slots
+from builder.graph.idioms import beside_rows, constant, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import undecided
 from builder.sparkml.attributes import Attribute
@@ -57,7 +57,7 @@ def bisecting_k_means(stage: SavedStage, x: Vector) -> Number:
     return number(
         op.cast(label, to=np.int32),
         type=Scalar("integer"),
-        attribute=Attribute("nominal", num_values=len(tree.children) + 1),
+        attribute=Attribute("nominal", num_values=tree.leaves),
         masks=(mask,),
         slack=lost,
     )
@@ -65,13 +65,15 @@ def bisecting_k_means(stage: SavedStage, x: Vector) -> Number:
 
 @dataclass(frozen=True)
 class _Tree:
-    """`centers` [M, F] of all nodes; of each inner node its two `children` [I, 2], as rows of `centers`.
+    """`centers` [M, F] of all nodes; of each inner node its two `children` [I, 2], as rows of `centers`;
+    where a cluster could not be divided it has one child, which stands there twice.
 
     `goes` [I, 2]: where a child leads: an inner node's place in `children`, or -1 - (a leaf's index). The root is the
     first inner node; `leaf` is the root's index where it is a leaf itself. `depth`: steps to the farthest leaf.
     """
 
     centers: Array
+    leaves: int
     children: Array
     goes: Array
     depth: int
@@ -79,16 +81,16 @@ class _Tree:
 
 
 def _saved_tree(stage: SavedStage) -> tuple[str, _Tree]:
-    """The measure and the tree of data/. Raises SourceError where a node is missing or has other than two children."""
+    """The measure and the tree of data/. Raises SourceError where a node is missing or has more than two children."""
     saved = _model_metadata(stage)
     rows = {row["index"]: row for row in stage.table("data/data").to_pylist()}
     inner, depth, todo = [], 0, [(saved["rootId"], 0)]
     while todo:
         index, level = todo.pop(0)
         children = rows[index]["children"] if index in rows else None
-        if children is None or len(children) not in (0, 2):
+        if children is None or len(children) > 2:
             raise SourceError(
-                f"{stage.uid}: cluster {index} of data/data is missing, or has not two children.",
+                f"{stage.uid}: cluster {index} of data/data is missing, or has more than two children.",
                 fix="copy the saved model again: a part file of it is missing.",
             )
         depth = max(depth, level)
@@ -97,9 +99,10 @@ def _saved_tree(stage: SavedStage) -> tuple[str, _Tree]:
             todo += [(child, level + 1) for child in children]
     at = {index: place for place, index in enumerate(rows)}
     place = {index: place for place, index in enumerate(inner)}
-    pairs = [rows[index]["children"] for index in inner]
+    pairs = [(rows[index]["children"] * 2)[:2] for index in inner]
     return saved.get("distanceMeasure", "euclidean"), _Tree(
         np.array([dense_vector(row["center"]) for row in rows.values()]),
+        len(rows) - len(inner),
         np.array([[at[child] for child in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2),
         np.array([[place.get(child, -1 - child) for child in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2),
         depth,
@@ -122,13 +125,15 @@ def _walked(tree: _Tree, distances: Var, slack: Var) -> tuple[Var, Var]:
     left, right = slots(distances, tree.children[:, 0]), slots(distances, tree.children[:, 1])
     only_left_nan = op.and_(op.isnan(left), op.not_(op.isnan(right)))
     second = op.cast(op.or_(op.less(right, left), only_left_nan), to=np.int64)
-    both = op.add(slots(slack, tree.children[:, 0]), slots(slack, tree.children[:, 1]))
-    near = op.and_(op.less_or_equal(op.abs(op.sub(left, right)), both), op.greater(both, constant(0.0)))
-    close = op.cast(near, to=np.int64)
+    slack_of_both = op.add(slots(slack, tree.children[:, 0]), slots(slack, tree.children[:, 1]))
+    apart = op.abs(op.sub(left, right))
+    close_by = op.and_(op.less_or_equal(apart, slack_of_both), op.greater(slack_of_both, constant(0.0)))
+    both_ways = constant(tree.children[:, 0] != tree.children[:, 1])
+    close = op.cast(op.and_(close_by, both_ways), to=np.int64)
 
     zero, two = _whole(0), _whole(2)
     goes = op.const(tree.goes.reshape(-1))
-    node = op.sub(slots(second, np.array([0])), slots(second, np.array([0])))  # every row at the root
+    node = op.expand(zero, beside_rows(distances, 1))  # every row at the root
     lost = node
     for _ in range(tree.depth):
         here = op.max([node, zero])

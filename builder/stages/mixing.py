@@ -11,7 +11,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Number, Vector, number, vector
-from builder.graph.idioms import argmax, constant, dot, exp, ordered_sum, sequential_sum, whole
+from builder.graph.idioms import any_of, argmax, constant, dot, exp, ordered_sum, sequential_sum, whole
 from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, outdone, shared_bound, weighed
 from builder.sparkml.attributes import Attribute
@@ -63,7 +63,8 @@ def gaussian_mixture(stage: SavedStage, x: Vector) -> tuple[Vector, Number]:
     errors = op.mul(constant(weights), moved)
     spread = op.add(op.div(errors, total), op.div(op.mul(probability, ordered_sum(errors)), total))
     rounding = op.mul(probability, constant(2 * (len(parts) + 4) * UNIT))
-    slack = shared_bound(probability, op.add(spread, rounding))
+    some = any_of(op.greater_or_equal(op.add(op.mul(constant(weights), density), errors), constant(_EPSILON * 2**-55)))
+    slack = op.where(some, shared_bound(probability, op.add(spread, rounding)), constant(0.0))  # else each is epsilon
     index = argmax(probability)
     return vector(probability, len(parts), slack=slack), number(
         whole(index),

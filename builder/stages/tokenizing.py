@@ -131,7 +131,7 @@ def _long(x: Texts, least: int) -> Texts:
 
 
 def _tokens(x: Text, text: Changed, tokens: Var, there: Var, *, is_lower: bool, is_packed: bool = True) -> Texts:
-    masks = [Mask(upright(text.refused), f"string column {x.name!r} {_UNREADABLE}")]
+    masks = [Mask(text.refused, f"string column {x.name!r} {_UNREADABLE}")]
     if x.nullable:
         masks.append(Mask(x.is_null(), f"string column {x.name!r} is null"))
     return Texts(tokens, TextArray(), there=there, lowered=is_lower, is_packed=is_packed).because(*masks)

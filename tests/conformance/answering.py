@@ -19,7 +19,7 @@ from builder.sparkml.reader import SavedPipeline, read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Table, TextArray
+from builder.types import INVALID, SLACK, Array, Predict, Scalar, Schema, Servable, Session, Table, TextArray
 from tests.conformance.record import NUMBER, entry
 from tests.conformance.row import Column, Columns, Row
 
@@ -32,6 +32,8 @@ _ARROW = {
     "tinyint": pa.int8(),
     "boolean": pa.bool_(),
     "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
     "vector": pa.list_(pa.float64()),
     "array<string>": pa.list_(pa.string()),
 }
@@ -73,14 +75,16 @@ def recorded(row: Row, spark_version: str) -> Recorded:
 
 def _type_name(saved: Any) -> str:
     if isinstance(saved, dict):
-        return "array<string>" if saved["type"] == "array" else "vector"
+        return "array<string>" if saved.get("elementType") == "string" else "vector"
     return "decimal" if saved.startswith("decimal") else saved
 
 
 def compiled(row: Row, spark: Recorded, proof: bool = False, target: Target = DEFAULT) -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
+    ansi = row.conf.get("spark.sql.ansi.enabled")
+    session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
     chosen = row.outputs if row.chosen else None
-    return lower(spark.pipeline, spark.schema, all_rules(), chosen, proof=proof, target=target)
+    return lower(spark.pipeline.under(session), spark.schema, all_rules(), chosen, proof=proof, target=target)
 
 
 def arrow(columns: Columns) -> pa.Table:

@@ -30,7 +30,18 @@ from tests.conformance.table import TABLE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "conformance"
 NUMBER = "__row"  # the column that tells an answer's row
-_MODULES = ("feature", "classification", "regression", "clustering", "recommendation", "fpm", "tuning", "evaluation", "pipeline", "linalg")
+_MODULES = (
+    "feature",
+    "classification",
+    "regression",
+    "clustering",
+    "recommendation",
+    "fpm",
+    "tuning",
+    "evaluation",
+    "pipeline",
+    "linalg",
+)
 
 
 def entry(row: Row, spark_version: str) -> Path:
@@ -75,6 +86,10 @@ def _try(session: Any, row: Row, spark_version: str) -> str:
 def _record(session: Any, row: Row, folder: Path) -> None:
     from pyspark.ml import Pipeline
 
+    if row.conf:
+        session = session.newSession()
+        for key, value in row.conf.items():
+            session.conf.set(key, value)
     trained = _frame(session, row.train or row.rows)
     fitted = Pipeline(stages=[_make(stage) for stage in row.stages]).fit(trained.drop(NUMBER))
     fitted.save((folder / "pipeline").as_uri())
@@ -94,7 +109,7 @@ def _record(session: Any, row: Row, folder: Path) -> None:
 
 def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: dict[int, str]) -> Any:
     """One job for all rows; where it raises, one for each row. Returns the outputs' schema."""
-    frame = _frame(session, row.rows)
+    frame, model = _frame(session, row.rows), _carrying(model)
     answered = model.transform(frame).select(NUMBER, *row.outputs)
     try:
         found = answered.collect()
@@ -108,6 +123,20 @@ def _ask(session: Any, model: Any, row: Row, answers: dict[int, Any], raised: di
             found = _one_by_one(frame, model, row, raised)
     answers.update({each[0]: each[1:] for each in found})
     return json.loads(answered.drop(NUMBER).schema.json())
+
+
+def _carrying(model: Any) -> Any:
+    """A statement without `*` loses the rows' numbers: there it selects them too."""
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    stages = [
+        SQLTransformer(statement=stage.getStatement().replace(" FROM __THIS__", f", {NUMBER} FROM __THIS__"))
+        if isinstance(stage, SQLTransformer) and not stage.getStatement().startswith("SELECT *")
+        else stage
+        for stage in model.stages
+    ]
+    return PipelineModel(stages)
 
 
 def _each(session: Any, frame: Any, answered: Any, raised: dict[int, str]) -> list[Any]:
@@ -200,13 +229,14 @@ def _make(what: Any) -> Any:
 
 def _find(dotted: str) -> Any:
     name, *rest = dotted.split(".")
-    for module in _MODULES:
-        found = getattr(importlib.import_module(f"pyspark.ml.{module}"), name, None)
+    package = "xgboost.spark" if name.startswith("SparkXGB") else None
+    for module in [package] if package else [f"pyspark.ml.{module}" for module in _MODULES]:
+        found = getattr(importlib.import_module(module), name, None)
         if found is not None:
             for attribute in rest:
                 found = getattr(found, attribute)
             return found
-    raise AssertionError(f"pyspark.ml has no {dotted}")
+    raise AssertionError(f"{package or 'pyspark.ml'} has no {dotted}")
 
 
 def _store(path: Path, fields: Sequence[Any], answers: dict[int, Sequence[Any]]) -> None:

@@ -125,7 +125,8 @@ class Row:
     `train` is None for transformers alone. `outputs` are the columns compared, and exactly what lowering chooses by
     default unless `chosen`. `undecided` is how many labels may differ, their margin lying inside the tolerance.
     `refused` is the regular expression of a refusal: such a row is saved and never answered. `smoke` rows run in
-    `make test`, `older` ones also against Spark 3.5. `notyet` is a reason: the row must fail, strictly.
+    `make test`, `older` ones also against Spark 3.5. `notyet` is a reason: the row must fail, strictly. `conf` is what
+    Spark's session is told before it answers, and no saved model tells: ANSI mode, time zone.
     """
 
     id: str
@@ -140,6 +141,7 @@ class Row:
     notyet: str = ""
     smoke: bool = False
     older: bool = False
+    conf: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {name: len(column.values) for name, column in self.rows.items()}
@@ -151,6 +153,7 @@ class Row:
     def digest(self) -> str:
         """Of everything that Spark's answer depends on."""
         text = repr((self.stages, _plain(self.rows), _plain(self.train), sorted(self.outputs)))
+        text += repr(sorted(self.conf.items())) if self.conf else ""
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -39,6 +39,10 @@ def test_help_imports_nothing_heavy(arguments):
     assert modules_after(*arguments) & HEAVY == set()
 
 
+def test_the_list_of_stages_imports_no_rule():
+    assert modules_after("stages", "--markdown") & HEAVY <= {"rich"}
+
+
 def test_publishing_a_folder_unproven_imports_no_mlflow_no_spark_and_no_onnxruntime(tmp_path):
     forest = write_forest(tmp_path, trees=2, depth=3)
 

@@ -7,7 +7,8 @@ from typing import Any
 from tests.conformance.row import NAN, Row, column, spark, sparse, vectors
 
 DOCUMENTS = tuple(
-    tuple(float((i * (3 + j) + j * j) % (5 if (i + j) % 3 else 2) * (j % 4 != i % 4)) for j in range(9)) for i in range(16)
+    tuple(float((i * (3 + j) + j * j) % (5 if (i + j) % 3 else 2) * (j % 4 != i % 4)) for j in range(9))
+    for i in range(16)
 )
 ASKED = (
     *DOCUMENTS[:6],
@@ -66,7 +67,7 @@ ROWS = [
         "allocating/lda-not-a-number",
         (lda(),),
         train={"features": vectors(*DOCUMENTS)},
-        rows={"features": vectors((NAN, *(1.0,) * 8), (1.0,) * 9, None)},
+        rows={"features": vectors((NAN, *(1.0,) * 8), (1.0,) * 9)},
         outputs=("topicDistribution",),
         word="iterative",
     ),

@@ -55,6 +55,18 @@ ROWS = [
         outputs=("prediction",),
         word="dot",
     ),
+    *(
+        Row(  # two centres exactly opposite: what bounds `cosine` by are no numbers there
+            f"clustering/kmeans-opposite-{measure}",
+            (spark.KMeans(k=2, seed=1, distanceMeasure=measure),),
+            train={"features": vectors((1.0, 2.0), (-1.0, -2.0))},
+            rows={"features": vectors((1.0, 0.5), (-3.0, 1.0))},
+            outputs=("prediction",),
+            word="dot",
+            refused="opposite" if measure == "cosine" else "",
+        )
+        for measure in ("euclidean", "cosine")
+    ),
     Row(
         "clustering/kmeans-scaled",
         (
@@ -79,13 +91,13 @@ ROWS = [
             older=k == 4,
         )
         for measure in ("euclidean", "cosine")
-        for k in (1, 2, 4, 11)
+        for k in (2, 4, 11)
     ),
     *(
         Row(  # a leaf that is not reached although its centre is the nearest; ties go to the first child
             f"clustering/bisecting-line-{seed}",
             (spark.BisectingKMeans(k=3, seed=seed),),
-            train={"features": vectors(*((float(x),) for x in (-9, -8, -1, 1, 8, 9)))},
+            train={"features": vectors(*((x + 0.5,) for x in (-9, -8, -1, 1, 8, 9)))},
             rows={"features": vectors(*((x / 4,) for x in range(-40, 41)), (1e200,), (-1e308,), (5e-324,))},
             outputs=("prediction",),
             word="dot",
@@ -93,11 +105,29 @@ ROWS = [
         )
         for seed in (1, 5)
     ),
+    Row(  # nothing may be divided: the root is the only cluster
+        "clustering/bisecting-undivided",
+        (spark.BisectingKMeans(k=3, minDivisibleClusterSize=1000.0),),
+        train={"features": vectors(*BLOBS)},
+        rows={"features": vectors((0.0, 1.0, 2.0), (NAN, 1.0, 1.0), (5.0, 5.0, 5.0))},
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(  # the origin cannot be divided: a chain of clusters with one child each
+        "clustering/bisecting-chain",
+        (spark.BisectingKMeans(k=3, seed=1),),
+        train={"features": vectors((-1.0,), (1.0,), (-2.0,), (2.0,))},
+        rows={"features": vectors((0.0,), (3.0,), (-3.0,))},
+        outputs=("prediction",),
+        word="dot",
+    ),
     Row(
         "clustering/bisecting-not-finite",
         (spark.BisectingKMeans(k=3, seed=2, featuresCol="f", predictionCol="p"),),
         train={"f": vectors(*BLOBS)},
-        rows={"f": vectors((INF, 0.0, 1.0), (-INF, 1.0, INF), (NAN, 1.0, 1.0), (1e200, 1.0, 0.0), (0.0, 1.0, 2.0), None)},
+        rows={
+            "f": vectors((INF, 0.0, 1.0), (-INF, 1.0, INF), (NAN, 1.0, 1.0), (1e200, 1.0, 0.0), (0.0, 1.0, 2.0), None)
+        },
         outputs=("p",),
         word="dot",
     ),

@@ -31,7 +31,9 @@ def _regressed(name: str, *, smoke: bool = False, **params: object) -> Row:
     return _row("FMRegressor", name, ("prediction",), smoke, **params)
 
 
-def _classified(name: str, outputs: tuple[str, ...] = CLASSIFIED, *, smoke: bool = False, undecided: int = 0, **params: object) -> Row:
+def _classified(
+    name: str, outputs: tuple[str, ...] = CLASSIFIED, *, smoke: bool = False, undecided: int = 0, **params: object
+) -> Row:
     return _row("FMClassifier", name, outputs, smoke, undecided, **params)
 
 

@@ -25,8 +25,18 @@ ASKED: Columns = {
 }
 
 
-def _formula(name: str, formula: str, smoke: bool = False, outputs: tuple[str, ...] = ("features",), after: tuple[Stage, ...] = (),
-             rows: Columns | None = None, fitted: Columns | None = None, word: Any = "bit", chosen: bool = False, **params: Any) -> Row:
+def _formula(
+    name: str,
+    formula: str,
+    smoke: bool = False,
+    outputs: tuple[str, ...] = ("features",),
+    after: tuple[Stage, ...] = (),
+    rows: Columns | None = None,
+    fitted: Columns | None = None,
+    word: Any = "bit",
+    chosen: bool = False,
+    **params: Any,
+) -> Row:
     names = set(fitted or FITTED) & set(rows or ASKED)
     return Row(
         f"formulating/{name}",
@@ -73,7 +83,7 @@ ROWS = [
     ),
     _formula("label-text-unasked", "y ~ x + n", fitted=WORDY, handleInvalid="keep"),
     _formula("label-forced", "y ~ x + n", forceIndexLabel=True, rows=LABELS, handleInvalid="keep", outputs=("features", "label"), chosen=True),
-    _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True, handleInvalid="skip"),
+    _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True),
     Row(  # the names that the formula leaves: none of its own columns in them
         "formulating/names",
         (

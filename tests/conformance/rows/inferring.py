@@ -74,7 +74,12 @@ KINDS = {
 }
 
 FEW_OR_MANY = (0, *(1 << j for j in range(8)), 0b10001, 0b100010, 0b11, 0b1001000, 255, 127, 191)
-TIES = {"multinomial": 0, "complement": 1, "bernoulli": 0, "gaussian": 0}  # without priors, nothing there fits every class
+TIES = {
+    "multinomial": 0,
+    "complement": 1,
+    "bernoulli": 0,
+    "gaussian": 0,
+}  # without priors, nothing there fits every class
 
 ROWS = [
     *(

@@ -6,19 +6,21 @@ from tests.conformance.row import Row, column, doubles, spark, texts, vectors
 
 V = vectors((1.0, 0.5), (0.0, 2.0), (3.0, 1.0))
 
+BASKETS = spark.FPGrowth(itemsCol="words", predictionCol="found", minSupport=0.1)
+
 ROWS = [
     Row(
-        "refusals/unknown-stage",
-        (spark.NGram(inputCol="words", outputCol="o"),),
+        "refusals/what-no-rule-can-convert",
+        (BASKETS,),
         rows={"words": column("array<string>", ["a", "b"], ["c"])},
-        refused=r"no rule converts org\.apache\.spark\.ml\.feature\.NGram",
+        refused=r"FPGrowthModel cannot be converted: it mines",
         smoke=True,
     ),
     Row(
-        "refusals/two-unknown-stages-are-both-named",
-        (spark.NGram(inputCol="words", outputCol="n"), spark.DCT(inputCol="v", outputCol="d"), spark.NGram(inputCol="n", outputCol="o")),
-        rows={"words": column("array<string>", ["a", "b"], ["c"]), "v": vectors((1.0, 2.0), (0.5, 0.1))},
-        refused=r"(?s)3 of 3.*NGram.*DCT.*NGram",
+        "refusals/two-refused-stages-are-both-named",
+        (BASKETS, spark.IndexToString(inputCol="x", outputCol="s")),
+        rows={"words": column("array<string>", ["a", "b"], ["c"]), "x": doubles(0.0, 1.0)},
+        refused=r"(?s)2 of 2.*FPGrowth.*IndexToString",
         smoke=True,
     ),
     Row(

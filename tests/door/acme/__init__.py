@@ -1,0 +1,1 @@
+"""A transformer for pyspark, and its rule for tritonbuild."""

@@ -1,0 +1,153 @@
+"""LightGBM's own answers, beside ours to the same booster in a folder as SynapseML writes it."""
+
+from __future__ import annotations
+
+import lightgbm
+import numpy as np
+import pytest
+
+from builder.errors import ConversionRefused, SourceError
+from tests.boosters import answers, around, beyond, write_lightgbm
+
+N = 450
+DRAW = np.random.default_rng(0)
+X = DRAW.normal(size=(N, 4)) * [1, 1, 1, 1e7] + 1 / 3
+X[:, 1] *= DRAW.random(N) > 0.3
+X[:, 2] = DRAW.integers(0, 40, N)
+HOLED = np.where(DRAW.random(X.shape) < 0.1, np.nan, X)
+REAL = DRAW.random(N) + 0.1
+PLAIN = {"fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "regression", "regression_l1", "sqrt"}
+LINKED = {"cross_entropy", "gamma", "poisson", "tweedie"}
+CLASSES = ("binary", "multiclass", "multiclassova")
+VARIANTS = {
+    "plain": {},
+    "nothing missing": {"use_missing": False},
+    "zero missing": {"zero_as_missing": True},
+    "categories": {"categorical_feature": [2]},
+    "forest": {"boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1},
+    "dart": {"boosting": "dart"},
+    "bare leaves": {"min_data_in_leaf": 5000},
+}
+
+
+def trained(objective, x=HOLED, **params):
+    label, group = REAL, None
+    match objective:
+        case "binary":
+            label = (np.nan_to_num(x[:, 0]) > 0).astype(float)
+            params["sigmoid"] = 1.7
+        case "multiclass" | "multiclassova":
+            label, params["num_class"] = np.arange(N) * 7 % 3, 3
+        case "cross_entropy":
+            label = REAL / 2
+        case "lambdarank" | "rank_xendcg":
+            label, group = np.arange(N) * 7 % 4, [N // 9] * 9
+        case "sqrt":
+            objective, params["reg_sqrt"] = "regression", True
+    params = {
+        "num_leaves": 15,
+        "min_data_in_leaf": 3,
+        "learning_rate": 0.2,
+        "min_data_per_group": 5,
+        "cat_smooth": 1,
+        **params,
+    }
+    quiet = {"verbosity": -1, "num_threads": 1, "deterministic": True}
+    data = lightgbm.Dataset(x, label, group=group, categorical_feature=params.pop("categorical_feature", []))
+    return lightgbm.train({"objective": objective, "max_cat_to_onehot": 2, **params, **quiet}, data, 10)
+
+
+def questions(booster):
+    lines = [line for line in booster.model_to_string().split("\n") if line.startswith("threshold=")]
+    thresholds = np.array([float(value) for line in lines for value in line[10:].split()] or [0.0])
+    return np.concatenate([X, HOLED, around(thresholds, X.shape[1])])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("objective", sorted(PLAIN | LINKED))
+def test_a_regressor_answers_as_lightgbm_does(objective, variant, tmp_path):
+    booster = trained(objective, **VARIANTS[variant])
+    x = questions(booster)
+    kind = "Ranker" if "rank" in objective else "Regression"
+
+    answered = answers(write_lightgbm(tmp_path / "m", booster.model_to_string(), kind), x)
+
+    assert beyond(answered, "prediction", booster.predict(x)) == 0
+    assert beyond(answered, "leaf", booster.predict(x, pred_leaf=True)) == 0
+    assert (objective in LINKED) == ("prediction__slack" in answered)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("objective", CLASSES)
+def test_a_classifier_answers_as_lightgbm_does(objective, variant, tmp_path):
+    booster = trained(objective, **VARIANTS[variant])
+    x = questions(booster)
+    raw, probability = booster.predict(x, raw_score=True), booster.predict(x)
+    if objective == "binary":
+        raw, probability = np.stack([-raw, raw], axis=1), np.stack([1 - probability, probability], axis=1)
+
+    path = write_lightgbm(tmp_path / "m", booster.model_to_string(), "Classification", classes=raw.shape[1])
+    answered = answers(path, x)
+
+    assert "rawPrediction__slack" not in answered
+    assert beyond(answered, "rawPrediction", raw) == 0
+    assert beyond(answered, "probability", probability) == 0
+    assert beyond(answered, "prediction", raw.argmax(axis=1)) == 0
+    assert beyond(answered, "leaf", booster.predict(x, pred_leaf=True)) == 0
+
+
+@pytest.mark.parametrize(("start", "count"), [(2, 3), (-1, 4), (7, 99), (0, 0)])
+def test_the_rounds_asked_are_those_of_the_params(start, count, tmp_path):
+    booster = trained("gamma", boosting="rf", bagging_fraction=0.5, bagging_freq=1)
+    params = {"startIteration": start, "numIterations": count, "leafPredictionCol": ""}
+
+    answered = answers(write_lightgbm(tmp_path / "m", booster.model_to_string(), "Regression", params), HOLED)
+
+    wanted = booster.predict(HOLED, start_iteration=max(start, 0), num_iteration=count if count > 0 else None)
+    assert beyond(answered, "prediction", wanted) == 0
+
+
+def test_thresholds_divide_the_probabilities(tmp_path):
+    booster = trained("multiclass")
+    thresholds = np.array([0.5, 0.05, 0.45])
+    params = {"thresholds": thresholds.tolist()}
+
+    answered = answers(write_lightgbm(tmp_path / "m", booster.model_to_string(), "Classification", params, 3), HOLED)
+
+    assert beyond(answered, "prediction", (booster.predict(HOLED) / thresholds).argmax(axis=1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("objective", "params", "reason"),
+    [
+        ("regression", {"featuresShapCol": "shap"}, "featuresShapCol"),
+        ("regression", {"numIterations": 3}, "leafPredictionCol"),
+        ("regression", {"startIteration": 10}, "leaves none"),
+        ("binary", {}, "objective is binary"),
+    ],
+)
+def test_what_is_not_computed_is_refused_by_name(objective, params, reason, tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained(objective).model_to_string(), "Regression", params)
+
+    with pytest.raises(ConversionRefused, match=reason):
+        answers(path, X)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("\nTree=1\n", "\nTwig=1\n"),
+        lambda text: text.replace("left_child=1 ", "left_child=9999 ", 1),
+        lambda text: text.replace("left_child=1 ", "left_child=2 ", 1),
+        lambda text: text.replace("max_feature_idx=3", "max_feature_idx=0"),
+        lambda text: text.replace("num_leaves=15", "num_leaves=14", 1),
+        lambda text: text.replace("tree\nversion", "tre\nversion"),
+    ],
+)
+def test_a_damaged_booster_is_told_as_one(damage, tmp_path):
+    whole = trained("regression").model_to_string()
+    assert damage(whole) != whole
+
+    with pytest.raises(SourceError, match="L_1"):
+        answers(write_lightgbm(tmp_path / "m", damage(whole), "Regression"), X)

@@ -1,0 +1,181 @@
+"""XGBoost's own answers, beside ours to the same booster."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xgboost
+from scipy.special import expit, softmax
+
+from builder.errors import ConversionRefused, SourceError
+from tests.boosters import answers, around, beyond, write_xgboost
+
+N = 400
+DRAW = np.random.default_rng(0)
+X = DRAW.normal(size=(N, 4)) * [1, 1, 1, 1e7] + 1 / 3
+X[DRAW.random(X.shape) < 0.1] = np.nan
+LABEL = (np.nan_to_num(X[:, 0]) > 0).astype(np.float64)
+REAL = DRAW.random(N) + 0.1
+LINKED = {"count:poisson", "reg:gamma", "reg:logistic", "reg:tweedie", "survival:aft", "survival:cox"}
+PLAIN = {
+    "binary:hinge", "binary:logitraw", "rank:map", "rank:ndcg", "rank:pairwise", "reg:absoluteerror", "reg:pseudohubererror",
+    "reg:quantileerror", "reg:squarederror", "reg:squaredlogerror",
+}  # fmt: skip
+BOOSTERS = {
+    "trees": {},
+    "forest": {"num_parallel_tree": 3, "subsample": 0.7, "base_score": 0.3},
+    "dart": {"booster": "dart", "rate_drop": 0.4, "one_drop": 1, "base_score": 0.3},
+}
+
+
+def trained(objective, x=X, rounds=15, **params):
+    label = LABEL if objective.startswith(("binary", "rank")) else REAL
+    if objective.startswith("multi"):
+        label = np.arange(N) * 7 % 3
+        params["num_class"] = 3
+    if objective == "reg:logistic":
+        label = REAL / 2
+    if objective == "reg:quantileerror":
+        params["quantile_alpha"] = 0.3
+    data = xgboost.DMatrix(x, label, feature_types=params.pop("feature_types", None), enable_categorical=True)
+    if objective.startswith("rank"):
+        data.set_group([N // 4] * 4)
+    if objective == "survival:aft":
+        data.set_float_info("label_lower_bound", label)
+        data.set_float_info("label_upper_bound", label + 1)
+    return xgboost.train({"objective": objective, "max_depth": 4, "eta": 0.37, "nthread": 1, **params}, data, rounds)
+
+
+def document(booster):
+    return booster.save_raw("json").decode()
+
+
+def questions(booster):
+    model = json.loads(document(booster))["learner"]["gradient_booster"]
+    trees = model.get("gbtree", model)["model"]["trees"]
+    return np.concatenate([X, around(np.array([t for tree in trees for t in tree["split_conditions"]]), X.shape[1])])
+
+
+@pytest.mark.parametrize("kind", BOOSTERS)
+@pytest.mark.parametrize("objective", sorted(PLAIN | LINKED))
+def test_a_regressor_answers_as_xgboost_does(objective, kind, tmp_path):
+    booster = trained(objective, **BOOSTERS[kind])
+    x = questions(booster)
+
+    answered = answers(write_xgboost(tmp_path / "m", document(booster), "Regressor"), x)
+
+    assert beyond(answered, "prediction", booster.inplace_predict(x.astype(np.float32))) == 0
+    assert (objective in LINKED) == ("prediction__slack" in answered)
+
+
+@pytest.mark.parametrize("kind", BOOSTERS)
+@pytest.mark.parametrize("objective", ["binary:logistic", "multi:softprob"])
+def test_a_classifier_answers_as_xgboost_and_scipy_do(objective, kind, tmp_path):
+    booster = trained(objective, **BOOSTERS[kind])
+    x = questions(booster)
+    margin = booster.inplace_predict(x.astype(np.float32), predict_type="margin")
+    two = margin.ndim == 1
+    raw = np.stack([-margin, margin], axis=1) if two else margin
+    probability = np.stack([1 - expit(margin), expit(margin)], axis=1) if two else softmax(margin, axis=1)
+
+    answered = answers(write_xgboost(tmp_path / "m", document(booster), "Classifier"), x)
+
+    assert "rawPrediction__slack" not in answered
+    assert beyond(answered, "rawPrediction", raw) == 0
+    assert beyond(answered, "probability", probability) == 0
+    assert beyond(answered, "prediction", probability.argmax(axis=1)) == 0
+
+
+@pytest.mark.parametrize("missing", [0.0, -1.0, np.inf])
+def test_the_missing_value_and_nan_are_both_missing(missing, tmp_path):
+    booster = trained("reg:squarederror", x=np.where(DRAW.random(X.shape) < 0.2, np.nan, X))
+    x = np.concatenate([questions(booster), DRAW.choice([missing, np.nan, 1.0], (200, 4))])
+
+    answered = answers(write_xgboost(tmp_path / "m", document(booster), "Regressor", {"missing": missing}), x)
+
+    assert beyond(answered, "prediction", booster.inplace_predict(x.astype(np.float32), missing=missing)) == 0
+
+
+@pytest.mark.parametrize("most", [2, 100])
+def test_a_category_is_a_number_cut_to_an_integer_and_known(most, tmp_path):
+    x = np.stack([np.arange(N) * 7 % 37, X[:, 0]], axis=1).astype(np.float64)
+    x[::9, 0] = np.nan
+    booster = trained("reg:squarederror", x=x, feature_types=["c", "q"], max_cat_to_onehot=most)
+    asked = np.concatenate([x, around(x[:, 0], 2)])
+
+    answered = answers(write_xgboost(tmp_path / "m", document(booster), "Regressor"), asked)
+
+    assert beyond(answered, "prediction", booster.inplace_predict(asked.astype(np.float32))) == 0
+
+
+@pytest.mark.parametrize(("given", "range_"), [(None, (0, 4)), ([2, 7], (2, 7)), ([1, 0], (0, 4))])
+def test_the_rounds_asked_are_those_given_else_those_up_to_the_best(given, range_, tmp_path):
+    booster = trained("multi:softprob", num_parallel_tree=2)
+    booster.set_attr(best_iteration="3")
+    path = write_xgboost(tmp_path / "m", document(booster), "Classifier", {"iteration_range": given})
+
+    answered = answers(path, X)
+
+    wanted = booster.inplace_predict(X.astype(np.float32), predict_type="margin", iteration_range=range_)
+    assert beyond(answered, "rawPrediction", wanted) == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [({"pred_contrib_col": "c"}, "pred_contrib_col"), ({"iteration_range": [0, 99]}, "rounds"), ({"what": 1}, "does not read: what")],
+)  # fmt: skip
+def test_what_is_not_computed_is_refused_by_name(params, reason, tmp_path):
+    path = write_xgboost(tmp_path / "m", document(trained("reg:squarederror")), "Regressor", params)
+
+    with pytest.raises(ConversionRefused, match=reason):
+        answers(path, X)
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "count:poisson", "reg:squarederror"])
+def test_a_rows_own_margin_stands_where_base_score_stood(objective, tmp_path):
+    booster = trained(objective, base_score=0.3)
+    margin = DRAW.choice([0.1, -1 / 3, 2.7, -85.0, -100.0, 16777217.0], N)
+    path = write_xgboost(tmp_path / "m", document(booster), "Regressor", {"base_margin_col": "m"})
+
+    answered = answers(path, X, m=margin)
+
+    wanted = booster.inplace_predict(X.astype(np.float32), base_margin=margin)
+    with np.errstate(over="ignore"):
+        assert beyond(answered, "prediction", wanted) == 0
+
+
+@pytest.mark.parametrize(("objective", "booster"), [("multi:softprob", "gbtree"), ("binary:logistic", "dart")])
+def test_a_rows_own_margin_is_refused_where_it_is_not_one_number_or_weighted(objective, booster, tmp_path):
+    saved = document(trained(objective, booster=booster))
+    path = write_xgboost(tmp_path / "m", saved, "Classifier", {"base_margin_col": "m"})
+
+    with pytest.raises(ConversionRefused, match="base_margin_col is set"):
+        answers(path, X, m=X[:, 0])
+
+
+def test_a_linear_booster_is_refused_by_name(tmp_path):
+    path = write_xgboost(tmp_path / "m", document(trained("reg:squarederror", booster="gblinear")), "Regressor")
+
+    with pytest.raises(ConversionRefused, match="its booster is gblinear"):
+        answers(path, X)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-100],
+        lambda text: text.replace('"left_children":[1,', '"left_children":[99999,', 1),
+        lambda text: text.replace('"left_children":[1,', '"left_children":[2,', 1),
+        lambda text: text.replace('"base_score":"[', '"base_score":"[1,', 1),
+        lambda text: text.replace('"split_indices":[', '"split_indices":[77,', 1),
+        lambda text: text.replace('"tree_info":[0,', '"tree_info":[5,', 1),
+    ],
+)
+def test_a_damaged_booster_is_told_as_one(damage, tmp_path):
+    whole = document(trained("reg:squarederror"))
+    assert damage(whole) != whole
+
+    with pytest.raises(SourceError, match="X_1"):
+        answers(write_xgboost(tmp_path / "m", damage(whole), "Regressor"), X)
