@@ -37,6 +37,11 @@ def settled(model: FetchedModel, asked: Session) -> Session:
             f"the evidence of {model.uri} was recorded with ANSI mode {'on' if recorded.ansi else 'off'}.",
             fix="leave the flag out, or record it anew with the same flag.",
         )
+    if None not in (asked.timezone, recorded.timezone) and asked.timezone != recorded.timezone:
+        raise UsageError(
+            f"the evidence of {model.uri} was recorded in time zone {recorded.timezone}.",
+            fix="leave the flag out, or record it anew with the same flag.",
+        )
     return Session(recorded.ansi if asked.ansi is None else asked.ansi, asked.timezone or recorded.timezone)
 
 

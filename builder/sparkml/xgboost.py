@@ -88,10 +88,31 @@ def _document(stage: SavedStage) -> Mapping[str, Any]:
         raise SourceError(f"{stage.uid}: {stage.path / 'model'} holds no part of the booster.", fix=AGAIN)
     try:
         text = "".join(line for part in parts for line in part.read_text(encoding="utf-8").split("\n"))
-        document: Mapping[str, Any] = json.loads(text)
+        document: Mapping[str, Any] = json.loads(text, object_hook=_slim)
     except (OSError, ValueError) as error:
         raise SourceError(f"{stage.uid}: model/ is no readable JSON ({error}).", fix=AGAIN) from error
     return document
+
+
+_COLUMNS: Mapping[str, Any] = {
+    "left_children": np.int64,
+    "right_children": np.int64,
+    "split_indices": np.int64,
+    "split_conditions": np.float32,
+    "default_left": np.int64,
+    "categories": np.int64,
+    "categories_nodes": np.int64,
+    "categories_segments": np.int64,
+    "categories_sizes": np.int64,
+}
+
+
+def _slim(read: dict[str, Any]) -> dict[str, Any]:
+    """A tree's columns as arrays as soon as it is read, without those that no prediction asks: lists took 1 KB a node."""
+    if "left_children" not in read:
+        return read
+    columns = {name: np.array(read[name], dtype=kind) for name, kind in _COLUMNS.items() if name in read}
+    return {"tree_param": read["tree_param"], **columns}
 
 
 def _rounds(model: Mapping[str, Any], classes: int, trees: int) -> Array:
@@ -120,13 +141,13 @@ def _trees(stage: SavedStage, trees: Sequence[Mapping[str, Any]]) -> BoostedTree
     sizes = [len(tree["left_children"]) for tree in trees]
     base = np.repeat(np.cumsum(sizes) - sizes, sizes)
 
-    def column(name: str, kind: Any) -> Array:
-        return np.concatenate([np.array(tree[name], dtype=kind) for tree in trees])
+    def column(name: str) -> Array:
+        return np.concatenate([tree[name] for tree in trees])
 
-    left, right = (column(name, np.int64) for name in ("left_children", "right_children"))
+    left, right = (column(name) for name in ("left_children", "right_children"))
     leaf = left < 0
     left, right = (np.where(leaf, -1, child + base) for child in (left, right))
-    conditions, missing_left = column("split_conditions", np.float32), column("default_left", np.int64) != 0
+    conditions, missing_left = column("split_conditions"), column("default_left") != 0
     if np.isneginf(conditions[~leaf]).any():
         raise SourceError(f"{stage.uid}: a threshold is minus infinity, below which nothing is.", fix=AGAIN)
     before = np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64)
@@ -136,7 +157,7 @@ def _trees(stage: SavedStage, trees: Sequence[Mapping[str, Any]]) -> BoostedTree
         missing_left[at], before[at] = not missing_left[at], 0.0
     return BoostedTrees(
         np.repeat(np.arange(len(trees)), sizes),
-        column("split_indices", np.int64),
+        column("split_indices"),
         left,
         right,
         before,
@@ -151,7 +172,7 @@ def _sets(trees: Sequence[Mapping[str, Any]], offsets: Array) -> dict[int, froze
     """Place of a categorical split → its categories."""
     sets = {}
     for tree, offset in zip(trees, offsets.tolist(), strict=True):
-        columns = (tree.get(f"categories_{name}") or () for name in ("nodes", "segments", "sizes"))
+        columns = (tree.get(f"categories_{name}", np.empty(0)).tolist() for name in ("nodes", "segments", "sizes"))
         for node, start, size in zip(*columns, strict=True):
-            sets[offset + int(node)] = frozenset(map(int, tree["categories"][start : start + size]))
+            sets[offset + node] = frozenset(tree["categories"][start : start + size].tolist())
     return sets

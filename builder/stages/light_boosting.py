@@ -137,6 +137,19 @@ def _readings(x: Var) -> tuple[Var, Var, Var]:
     return whole, op.where(op.equal(whole, constant(0.0)), constant(np.nan), near), near
 
 
+def _check_thresholds(stage: SavedStage) -> None:
+    """What SynapseML raises on in every row. Where its data told no classes, it says that a binary model has one."""
+    classes = stage.params.integer("actualNumClasses")
+    if "thresholds" not in stage.params:
+        return
+    if len(stage.params.numbers("thresholds")) != classes:
+        raise Refused(
+            f"its thresholds are not {classes}, as many as actualNumClasses.", fix="SynapseML itself raises here."
+        )
+    if not stage.params.text("probabilityCol"):
+        raise Refused("thresholds are set and probabilityCol is not.", fix="set it: SynapseML itself raises here.")
+
+
 @converts(
     f"{_PACKAGE}.LightGBMClassificationModel",
     word="elementary",
@@ -151,7 +164,7 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     Shapes: x [N, F] -> raw and probability [N, K], prediction [N, 1], leaf [N, T].
     Order:  from 0, tree after tree. raw is never averaged, probability of a random forest is.
     NaN:    by the missing type of the split: 0, or missing (then 0 may be too), or missing alone.
-    Raises: Refused on thresholds without a probability column: there SynapseML raises.
+    Raises: Refused on thresholds that SynapseML raises on.
     Source: LightGBMClassificationModel.transform (LightGBMClassifier.scala), LightGBMBooster.score (SynapseML 1.0.5);
             GBDT::PredictRaw, Tree::Predict, ConvertOutput (LightGBM 3.3.5)
     """
@@ -159,10 +172,7 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     link = _CLASSES.get(booster.objective)
     if link is None:
         raise _unknown(booster, _CLASSES)
-    if "thresholds" in stage.params and not stage.params.text("probabilityCol"):
-        raise Refused(
-            "thresholds are set and probabilityCol is not.", fix="set probabilityCol: SynapseML needs it there."
-        )
+    _check_thresholds(stage)
     scores = _Scores(stage, x, booster)
     raw, (p, bound) = scores.raw, scores.answer(booster, link)
     assert bound is not None
@@ -172,8 +182,6 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
         bound = op.concat([op.add(bound, op.mul(other, constant(2 * UNIT))), bound], axis=1)
         p = op.concat([other, p], axis=1)
     width = max(2, booster.classes)
-    if stage.params.integer("actualNumClasses") != width:
-        raise Refused(f"actualNumClasses is not {width}, the booster's.", fix="fit it again on labels 0 to K - 1.")
     return (
         *classified(
             stage,

@@ -37,24 +37,43 @@ class Listed:
 
 
 def listed() -> tuple[Listed, ...]:
-    """Every class of pyspark.ml, and every other that a rule converts; by name."""
-    found = [*_converted(Path(__file__).parent)]
+    """Every class of pyspark.ml, and every other that a rule converts; by name.
+
+    Raises UsageError where what another package brings cannot be used.
+    """
+    found = [one for file in sorted(Path(__file__).parent.glob("*.py")) for one in converted(file)]
+    found += _brought({one.spark_class for one in found})
     found += [Listed(name, "refused", known.reason, known.fix) for name, known in REFUSED.items()]
     found += [Listed(name, "through", note) for name, note in READ_THROUGH.items()]
     found += [Listed(name, "none", note) for name, note in WITHOUT_MODEL.items()]
     return tuple(sorted(found, key=lambda one: one.spark_class))
 
 
-def _converted(folder: Path) -> Iterator[Listed]:
-    for file in sorted(folder.glob("*.py")):
-        text = file.read_text(encoding="utf-8")
-        constants = constants_of(text)
-        for decorators in _DECORATORS.findall(text):  # parsing all of every module took four times as long
-            (function,) = ast.parse(decorators + "def _(): ...").body
-            assert isinstance(function, ast.FunctionDef)
-            for decorator in function.decorator_list:
-                if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "converts":
-                    yield _read(decorator, constants)
+def converted(file: Path) -> Iterator[Listed]:
+    """The classes that a module of rules converts, from its text."""
+    text = file.read_text(encoding="utf-8")
+    constants = constants_of(text)
+    for decorators in _DECORATORS.findall(text):  # parsing all of every module took eight times as long
+        (function,) = ast.parse(decorators + "def _(): ...").body
+        assert isinstance(function, ast.FunctionDef)
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "converts":
+                yield _read(decorator, constants)
+
+
+def _brought(own: set[str]) -> list[Listed]:
+    """What other packages' rules convert: there is no way around importing those."""
+    from importlib.metadata import entry_points
+
+    from builder.graph.bringing import GROUP
+
+    if not entry_points(group=GROUP):
+        return []
+    from builder.stages import all_rules
+
+    return [
+        Listed(name, rule.word, rule.note, since=rule.since) for name, rule in all_rules().items() if name not in own
+    ]
 
 
 def constants_of(module: str) -> Mapping[str, str]:

@@ -9,6 +9,10 @@ from tests.conformance.answering import recorded
 from tests.conformance.conftest import SPARK, chosen
 from tests.conformance.record import entry
 
+ELSEWHERE = (
+    "com.microsoft.azure.synapse.ml."  # no jar of SynapseML's goes with this Spark: tests/unit/test_synapseml.py
+)
+
 
 @pytest.fixture(scope="module")
 def classes(recorded_rows: None) -> dict[str, str]:
@@ -18,7 +22,9 @@ def classes(recorded_rows: None) -> dict[str, str]:
 
 
 def test_every_rule_stands_in_the_table(classes: dict[str, str]) -> None:
-    assert not all_rules().keys() - classes.keys()
+    rules = {name for name in all_rules() if not name.startswith(ELSEWHERE)}
+
+    assert not rules - classes.keys()
 
 
 def test_every_class_of_the_table_has_a_rule(classes: dict[str, str]) -> None:

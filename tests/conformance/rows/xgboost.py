@@ -175,7 +175,7 @@ REGRESSORS = [
     _regressor("reg:gamma", word="elementary"),
     _regressor("reg:tweedie", word="elementary"),
     _regressor("count:poisson", COUNTED, word="elementary", marks={"smoke": True}),
-    _regressor("survival:cox", word="elementary"),
+    _regressor("survival:cox", word="elementary", eval_metric="rmse"),
     _regressor("binary:hinge", BINARY),
     _regressor("binary:logistic", BINARY, word="elementary"),
     _regressor("binary:logitraw", BINARY, base_score=0.3),
@@ -215,7 +215,7 @@ CODES = tuple(
     )
 )
 BY_CODE = tuple(float(int(c[0]) in (1, 4, 5)) + (c[1] > 0.5) / 3 for c in CODED)
-COLOURS = ("red", "green", "blue", "ß", "")
+COLOURS = ("red", "green", "blue", "ß", "日本")
 TABLE: Columns = {
     "colour": texts(*(COLOURS[i * 7 % 5] for i in range(N))),
     "x": doubles(*(None if x[0] != x[0] else x[0] for x in X)),
@@ -239,7 +239,6 @@ SHAPES = [
     _classifier("categories", tuple(float(y > 0.5) for y in BY_CODE), feature_types=["c", "q"], x=tuple((c if i % 9 else NAN, d) for i, (c, d) in enumerate(CODED)), asked=CODES),
     _classifier("sparse", missing=0.0, enable_sparse_data_optim=True,
                 x=tuple(sparse(4, {j: v for j, v in enumerate(x) if v == v and v != 0.0}) for x in X)),
-    _row("classifier-null-vector", spark.SparkXGBClassifier(**PLAIN), BINARY, CLASSIFIED, "elementary", asked=(*X[:3], None, X[4])),
     Row("xgboost/columns", (spark.SparkXGBRegressor(**PLAIN, features_col=["x", "f", "n", "l"], label_col="target"),), train=LABELLED, rows=QUESTIONS, outputs=("prediction",), smoke=True),
     Row("xgboost/columns-missing", (spark.SparkXGBClassifier(**PLAIN, features_col=["n", "x"], missing=3.0),), train=LABELLED, rows=QUESTIONS, outputs=CLASSIFIED, word="elementary"),
     Row("xgboost/pipeline", (
@@ -254,10 +253,29 @@ SHAPES = [
         train={"v": vectors(*((x[1], float(i * 3 % 8), float(i % 5)) if x[1] == x[1] else (0.1, 0.2, 0.3) for i, x in enumerate(X))), "label": doubles(*BINARY)},
         rows={"v": vectors((0.1, 0.2, 0.3), (-1.0, 3.0, 2.0), (1 / 3, 5.0, 4.0))}, outputs=CLASSIFIED, word="elementary"),
 ]  # fmt: skip
+MARGINS = doubles(*(0.5 if i % 3 else -1 / 3 for i in range(N)))
+OWN_MARGIN = [
+    Row(
+        f"xgboost/{name}",
+        (stage,),
+        train={"features": vectors(*X), "label": doubles(*labels), "m": MARGINS},
+        rows={"features": vectors(*ASKED[:40]), "m": doubles(*(UGLY[i % len(UGLY)] for i in range(40)))},
+        outputs=outputs,
+        word=word,
+    )
+    for name, stage, labels, outputs, word in (
+        ("regressor-own-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="m"), REAL, ("prediction",), "bit"),
+        ("classifier-own-margin", spark.SparkXGBClassifier(**PLAIN, base_margin_col="m"), BINARY, CLASSIFIED, "elementary"),
+    )
+]  # fmt: skip
 REFUSED = [
-    _regressor("reg:squarederror", name="linear", booster="gblinear", marks={"refused": "booster is gblinear"}),
-    _row("regressor-base-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="label"), REAL, ("prediction",), refused="base_margin_col is set"),
-    _row("regressor-contributions", spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"), REAL, ("prediction",), refused="pred_contrib_col is set"),
+    _row(
+        "regressor-contributions",
+        spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"),
+        REAL,
+        ("prediction",),
+        refused="pred_contrib_col is set",
+    ),
 ]  # fmt: skip
 
-ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + REFUSED
+ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + OWN_MARGIN + REFUSED
