@@ -82,13 +82,13 @@ def logarithm(a: Value, scale: float = 1.0) -> Value:
 
 
 def logarithm_of_one_more(a: Value) -> Value:
-    """log1p, also near 0: ln u * x / (u - 1) with u = 1 + x; null at and below -1."""
+    """log1p, also near 0: ln u * (x / (u - 1)) with u = 1 + x; null at and below -1."""
     a = to_double(a)
     x, nulls = _positive(a, -1.0)
     u = op.add(constant(1.0), x)
     less = op.sub(u, constant(1.0))
     easy = op.or_(op.equal(less, constant(0.0)), op.isinf(u))
-    y = op.div(op.mul(log(u), x), op.where(easy, constant(1.0), less))
+    y = op.mul(log(u), op.div(x, op.where(easy, constant(1.0), less)))
     y = op.where(op.equal(less, constant(0.0)), x, op.where(op.isinf(u), log(u), y))
     return _of(a, y, None, nulls)
 
