@@ -44,13 +44,14 @@ def word2vec(stage: SavedStage, x: Texts) -> Vector:
 
 def _added(slots: Var, vectors: Array) -> Var:
     """slots [N, T], vectors [W, D] float32 → [N, D] float64: row after row added, never N × T × D numbers."""
-    start = op.expand(constant(0.0), beside_rows(slots, vectors.shape[1]))
-    given = table(vectors)
+    shape = op.const(np.array([-1, vectors.shape[1]], dtype=np.int64))
+    start = op.reshape(op.expand(constant(0.0), beside_rows(slots, vectors.shape[1])), shape)
+    given, one = table(vectors), op.const(np.array([1], dtype=np.int64))
 
     def add(at: Var, going_on: Var, total: Var) -> list[Var]:
-        here = op.squeeze(op.gather(slots, at, axis=1), op.const(np.array([1], dtype=np.int64)))
+        here = op.squeeze(op.gather(slots, op.reshape(at, one), axis=1), one)
         return [going_on, op.add(total, op.cast(op.gather(given, here), to=np.float64))]
 
     steps = op.add(op.const(np.array([0])), op.shape(slots, start=1, end=2))
     (total,) = op.loop(steps, op.const(np.array([True])), v_initial=[start], body=add)
-    return op.reshape(total, op.const(np.array([-1, vectors.shape[1]], dtype=np.int64)))  # Loop forgets the shape
+    return op.reshape(total, shape)  # Loop forgets it
