@@ -28,7 +28,7 @@ def manifest(
     spark_version: str,
     proof: Proof | None,
     target: Target,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | memoryview],
     session: Session = UNSAID,
 ) -> dict[str, Any]:
     """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word.

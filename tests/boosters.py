@@ -13,7 +13,7 @@ from builder.graph.lowering import lower
 from builder.graph.session import in_process
 from builder.sparkml.reader import read_pipeline
 from builder.stages import all_rules
-from builder.types import SLACK, Field, Table, VectorType
+from builder.types import SLACK, Field, Scalar, Table, VectorType
 from tests.saved import Stage, write_pipeline
 
 Array = npt.NDArray[Any]
@@ -58,10 +58,11 @@ def _java_text(text: bytes) -> bytes:
     return (b"\x74" if short else b"\x7c") + len(text).to_bytes(2 if short else 8, "big") + text
 
 
-def answers(path: Path, x: Array) -> Table:
-    """The saved pipeline's answers to rows [N, F] of the column `features`, with their tolerances."""
-    schema = (Field("features", VectorType(x.shape[1]), False),)
-    return in_process(lower(read_pipeline(path), schema, all_rules(), proof=True))({"features": x})
+def answers(path: Path, x: Array, **scalars: Array) -> Table:
+    """The saved pipeline's answers to rows [N, F] of `features` and columns [N] beside, with their tolerances."""
+    schema = (Field("features", VectorType(x.shape[1]), False), *(Field(n, Scalar("double"), False) for n in scalars))
+    columns = {name: values[:, None] for name, values in scalars.items()}
+    return in_process(lower(read_pipeline(path), schema, all_rules(), proof=True))({"features": x, **columns})
 
 
 def beyond(answered: Table, name: str, wanted: Array) -> int:

@@ -171,7 +171,7 @@ def whole(x: Var) -> Var:
 
 def slots(x: Var, indices: Array) -> Var:
     """x [N, F] → [N, len(indices)]: the named columns."""
-    return op.gather(x, op.const(np.asarray(indices, dtype=np.int64)), axis=1)
+    return op.gather(x, table(np.asarray(indices, dtype=np.int64)), axis=1)
 
 
 def count(x: Var) -> Var:

@@ -25,6 +25,7 @@ from builder.graph.idioms import choose, collecting_tables, constant
 from builder.graph.needs import settle_versions
 from builder.graph.rules import Rule
 from builder.graph.targeting import lowering_for, target
+from builder.graph.weights import add_initializers
 from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
@@ -375,7 +376,8 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
     settle_versions(model, trace.target)
-    _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
+    arrays = {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
+    weights = _settle_inputs(model, list(trace.specs), arrays)
     plant(model, trace.forests)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
@@ -387,6 +389,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         _reasons(trace),
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
+        weights=weights,
     )
 
 
@@ -431,13 +434,16 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
 
 
-def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:
-    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers."""
+def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers.
+
+    Those come back that are too large for the model's file.
+    """
     used = {value.name: value for value in model.graph.input}
     kept = [used[name] for name in names if name in used]
     del model.graph.input[:]
     model.graph.input.extend(kept)
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(tables[name], name) for name in tables if name in used)
+    return add_initializers(model, {name: tables[name] for name in tables if name in used})
 
 
 def _set_shape(value: onnx.ValueInfoProto, width: int) -> None:

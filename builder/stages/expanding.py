@@ -57,16 +57,18 @@ def polynomial_expansion(stage: SavedStage, x: Vector) -> Vector:
 
 
 def _monomials(width: int, degree: int) -> Array:
-    """[P, degree]: the slots of each product as they are multiplied, behind them `width`; in Spark's order."""
-    rows = [np.full((1, size), width) for size in range(degree + 1)]  # of the slots below, by what degree is left
-    for slot in range(width):
-        rows = [
-            np.concatenate(
-                [np.hstack([np.full((len(rows[size - i]), i), slot), rows[size - i]]) for i in range(size + 1)]
-            )
-            for size in range(degree + 1)
-        ]
-    return np.asarray(rows[degree][1:])  # without the product of nothing
+    """[P, degree]: the slots of each product as they are multiplied, behind them `width`; in Spark's order.
+
+    Its recursion counts up the powers of the last slot outermost: that sorts falling rows of slots, none being -1.
+    """
+    rows = np.arange(-1, width)[:, None]
+    for _ in range(degree - 1):
+        choices = rows[:, -1] + 2  # -1 to the slot before
+        ends = np.cumsum(choices)
+        below = np.arange(ends[-1]) - np.repeat(ends - choices, choices) - 1
+        rows = np.hstack([np.repeat(rows, choices, axis=0), below[:, None]])
+    rows = rows[1:]  # without the product of nothing
+    return np.asarray(np.where(rows < 0, width, rows))
 
 
 def _with_one(x: Var, last: float) -> Var:

@@ -1,8 +1,6 @@
 """XGBoost on Spark (`xgboost.spark`): everything in float32, as XGBoost itself.
 
-What the trees add up to is XGBoost's to the bit. Where a link takes the exponential of it, XGBoost and SciPy ask the C
-library's expf, which is not always the nearest float32: the tolerance is what both ends of its error make of the answer,
-nearly always 0. SciPy's softmax asks NumPy's float32 exp, good to 4 ulps.
+What the trees add up to is XGBoost's to the bit; `single_precision` says what its links are good to.
 
 Compared with xgboost 2.1.4, 3.0.5, 3.1.1 and 3.2.0, which answer alike.
 """
@@ -19,7 +17,15 @@ from spox import Var
 from builder.errors import Refused
 from builder.graph.boosters import leaves_reached, probes_of
 from builder.graph.columns import Column, Number, Origin, Vector, number, vector
-from builder.graph.idioms import any_of, argmax, constant, exp, java_max, sequential_sum, slots, table, times
+from builder.graph.idioms import (
+    any_of,
+    argmax,
+    beside_rows,
+    constant,
+    sequential_sum,
+    slots,
+    table,
+)
 from builder.graph.rules import converts
 from builder.graph.tolerance import ends, outdone, undecided
 from builder.sparkml.attributes import Attribute
@@ -27,6 +33,7 @@ from builder.sparkml.boosters import only
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.xgboost import XGBoost, read_xgboost
 from builder.stages.classifying import COLUMNS
+from builder.stages.single_precision import exponential, hinge, identity, sigmoid, single, softmax, two_classes
 from builder.types import Array, Probe, Word
 
 _MODULE = "xgboost.spark.estimator"
@@ -42,9 +49,6 @@ _FITTING = (
     "reg_lambda", "repartition_random_shuffle", "sampling_method", "scale_pos_weight", "subsample", "tree_method",
     "use_gpu", "validate_parameters", "validationIndicatorCol", "verbose", "verbosity", "weightCol", "xgb_model",
 )  # fmt: skip
-_EXPF = 6e-10  # relative error of expf before it rounds, with room: glibc tells of 0.502 ulp
-_UNIT = 2.0**-24  # u of float32
-_SMALLEST = 2.0**-125  # below it float32 exps may lose digits, or all of them
 _ABOVE = -1e-60  # a float32 that is not below 0 is a category
 
 Link = Callable[[Var], tuple[Var, Var | None]]
@@ -59,83 +63,32 @@ class _Margins:
     probes: tuple[Probe, ...]
 
 
-def _identity(margin: Var) -> tuple[Var, Var | None]:
-    return margin, None
-
-
-def _hinge(margin: Var) -> tuple[Var, Var | None]:
-    """1 where the margin is above 0."""
-    return op.cast(op.greater(margin, _single(0.0)), to=np.float32), None
-
-
-def _exponential(margin: Var) -> tuple[Var, Var | None]:
-    """expf of it."""
-    near, low, high = _expf(margin)
-    return near, _apart(low, high)
-
-
-def _sigmoid(margin: Var) -> tuple[Var, Var | None]:
-    """1 / (expf(min(-m, 88.7)) + 1). What XGBoost adds below, 1e-16, no float32 above 1 can hold."""
-    p, low, high = _logistic(op.min([op.neg(margin), _single(88.7)]))
-    return p, _apart(low, high)
-
-
 _LOGIT, _LOG, _NONE = "logit", "log", "identity"
 _OBJECTIVES: Mapping[str, tuple[str, Link]] = {
-    "binary:hinge": (_NONE, _hinge),
-    "binary:logistic": (_LOGIT, _sigmoid),
-    "binary:logitraw": (_NONE, _identity),
-    "count:poisson": (_LOG, _exponential),
-    "rank:map": (_NONE, _identity),
-    "rank:ndcg": (_NONE, _identity),
-    "rank:pairwise": (_NONE, _identity),
-    "reg:absoluteerror": (_NONE, _identity),
-    "reg:gamma": (_LOG, _exponential),
-    "reg:linear": (_NONE, _identity),
-    "reg:logistic": (_LOGIT, _sigmoid),
-    "reg:pseudohubererror": (_NONE, _identity),
-    "reg:quantileerror": (_NONE, _identity),
-    "reg:squarederror": (_NONE, _identity),
-    "reg:squaredlogerror": (_NONE, _identity),
-    "reg:tweedie": (_LOG, _exponential),
-    "survival:aft": (_LOG, _exponential),
-    "survival:cox": (_LOG, _exponential),
+    "binary:hinge": (_NONE, hinge),
+    "binary:logistic": (_LOGIT, sigmoid),
+    "binary:logitraw": (_NONE, identity),
+    "count:poisson": (_LOG, exponential),
+    "rank:map": (_NONE, identity),
+    "rank:ndcg": (_NONE, identity),
+    "rank:pairwise": (_NONE, identity),
+    "reg:absoluteerror": (_NONE, identity),
+    "reg:gamma": (_LOG, exponential),
+    "reg:linear": (_NONE, identity),
+    "reg:logistic": (_LOGIT, sigmoid),
+    "reg:pseudohubererror": (_NONE, identity),
+    "reg:quantileerror": (_NONE, identity),
+    "reg:squarederror": (_NONE, identity),
+    "reg:squaredlogerror": (_NONE, identity),
+    "reg:tweedie": (_LOG, exponential),
+    "survival:aft": (_LOG, exponential),
+    "survival:cox": (_LOG, exponential),
 }  # how base_score, saved as an answer, becomes a margin; and the margin an answer
 
 
 def _weakened(stage: SavedStage) -> Word:
-    link = _OBJECTIVES.get(str(stage.params.raw("objective")), ("", _identity))[1]
-    return "elementary" if link in (_exponential, _sigmoid) else "bit"
-
-
-def _single(value: Array | float) -> Var:
-    return constant(np.asarray(value, dtype=np.float32))
-
-
-def _expf(z: Var) -> tuple[Var, Var, Var]:
-    """z float32 [N, K] → e^z in float32, and the least and the most that a C library's expf may give."""
-    exact = exp(op.cast(z, to=np.float64))
-    ends = (exact, times(exact, np.array([1 - _EXPF])), times(exact, np.array([1 + _EXPF])))
-    near, low, high = (op.cast(end, to=np.float32) for end in ends)
-    return near, low, high
-
-
-def _logistic(z: Var) -> tuple[Var, Var, Var]:
-    """1 / (1 + e^z) in float32, and the least and the most that expf's errors make of it."""
-    near, low, high = (op.div(_single(1.0), op.add(e, _single(1.0))) for e in _expf(z))
-    return near, high, low
-
-
-def _two_classes(margin: Var) -> tuple[Var, Var]:
-    """[1 - p, p] of SciPy's expit, [N, 2] float32, and its tolerance."""
-    near, low, high = (op.concat([op.sub(_single(1.0), p), p], axis=1) for p in _logistic(op.neg(margin)))
-    return near, op.abs(op.sub(op.cast(high, to=np.float64), op.cast(low, to=np.float64)))
-
-
-def _apart(low: Var, high: Var) -> Var:
-    """high - low as float64; 0 where they are alike, infinite or not."""
-    wide = op.sub(op.cast(high, to=np.float64), op.cast(low, to=np.float64))
-    return op.where(op.greater(wide, constant(0.0)), wide, constant(0.0))
+    link = _OBJECTIVES.get(str(stage.params.raw("objective")), ("", identity))[1]
+    return "elementary" if link in (exponential, sigmoid) else "bit"
 
 
 def _base(booster: XGBoost, stated: str) -> Array:
@@ -152,16 +105,16 @@ def _base(booster: XGBoost, stated: str) -> Array:
 
 
 def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, base: Array) -> _Margins:
-    """base + the leaves of each class's trees, added one after the other in float32.
+    """base, or the row's own margin, + the leaves of each class's trees, one after the other in float32.
 
     DART's trees, weighted, add ((base + leaf) - base) * weight: so its prediction in place does it.
     """
     params = stage.params
-    for name, what in (("base_margin_col", "a margin a row"), ("pred_contrib_col", "contributions of the features")):
-        if name in params and params.raw(name):
-            raise Refused(
-                f"{name} is set; this rule does not compute {what}.", fix=f"clear {name} and save the model again."
-            )
+    if "pred_contrib_col" in params and params.raw("pred_contrib_col"):
+        raise Refused(
+            "pred_contrib_col is set; this rule computes no contributions.", fix="clear it and save the model again."
+        )
+    columns, given = _own_margin(stage, columns, booster)
     missing = np.float32(params.number("missing"))
     kept = _rounds(stage, booster)
     group = booster.group[kept]
@@ -173,16 +126,29 @@ def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bas
     numbers = [leaves_reached(trees, [_reading(x, missing)], _ABOVE) for x in _matrices(columns, booster.features)]
     order = np.stack([np.flatnonzero(group == index) for index in range(booster.classes)], axis=1)
     leaves = op.gather(table(values), op.cast(slots(numbers[0], order.reshape(-1)), to=np.int64))
-    shape = op.const(np.array([-1, *order.shape], dtype=np.int64))
-    leaves = op.reshape(leaves, shape)
-    start = op.expand(
-        _single(base[None, None]),
-        op.concat([op.shape(leaves, start=0, end=1), op.const(np.array([1, booster.classes]))], axis=0),
-    )
-    total = sequential_sum(op.concat([start, leaves], axis=1))
+    leaves = op.reshape(leaves, op.const(np.array([-1, *order.shape], dtype=np.int64)))
+    first = op.expand(single(base[None]), beside_rows(leaves, booster.classes)) if given is None else _float32(given)
+    last = op.const(np.array([1], dtype=np.int64))
+    total = sequential_sum(op.concat([op.unsqueeze(first, last), leaves], axis=1))
     moved = [op.not_(op.equal(numbers[0], end)) for end in numbers[1:]]
+    if given is not None and given.slack is not None:
+        moved.append(op.greater(given.slack, constant(0.0)))
     slack = undecided(any_of(op.concat(moved, axis=1))) if moved else None
     return _Margins(total, slack, _probes(columns, booster))
+
+
+def _own_margin(
+    stage: SavedStage, columns: Sequence[Column], booster: XGBoost
+) -> tuple[Sequence[Column], Number | None]:
+    """The features' columns, and the row's own margin where base_margin_col is set: base_score counts nothing then."""
+    if "base_margin_col" not in stage.params or not stage.params.raw("base_margin_col"):
+        return columns, None
+    if booster.classes > 1 or booster.weights is not None:
+        raise Refused(
+            "base_margin_col is set for a booster of several classes or of weighted trees (dart).",
+            fix="clear base_margin_col and save the model again.",
+        )
+    return columns[:-1], _scalar(columns[-1])
 
 
 def _rounds(stage: SavedStage, booster: XGBoost) -> Array:
@@ -228,7 +194,7 @@ def _scalar(column: Column) -> Number:
 
 def _float32(x: Number) -> Var:
     """[N, 1], a null as NaN; integers rounded once."""
-    return op.where(x.is_null(), _single(np.nan), op.cast(x.var, to=np.float32))
+    return op.where(x.is_null(), single(np.nan), op.cast(x.var, to=np.float32))
 
 
 def _reading(x: Var, missing: np.float32) -> Var:
@@ -262,6 +228,7 @@ def _both(bound: Var | None, slack: Var | None) -> Var | None:
     f"{_MODULE}.SparkXGBClassifierModel",
     word="elementary",
     reads=_READS,
+    also=("base_margin_col",),
     writes=COLUMNS,
     ignores=_FITTING,
     note="rawPrediction is `bit`; all of it float32, as XGBoost's",
@@ -281,10 +248,10 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     margins = _margins(stage, columns, booster, _base(booster, _LOGIT if logistic else _NONE))
     if logistic:
         raw = op.concat([op.neg(margins.var), margins.var], axis=1)
-        probability, bound = _two_classes(margins.var)
+        probability, bound = two_classes(margins.var)
     else:
         raw = margins.var
-        probability, bound = _softmax(margins.var, booster.classes)
+        probability, bound = softmax(margins.var, booster.classes)
     width = 2 if logistic else booster.classes
     slack = _both(bound, margins.slack)
     raw, probability = op.cast(raw, to=np.float64), op.cast(probability, to=np.float64)
@@ -302,20 +269,11 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     )
 
 
-def _softmax(margin: Var, classes: int) -> tuple[Var, Var]:
-    """[N, K] float32, and its tolerance: 4 ulps for each exp, the sum in any order, one division."""
-    most = op.cast(java_max(op.cast(margin, to=np.float64)), to=np.float32)
-    near, _, _ = _expf(op.sub(margin, most))
-    total = sequential_sum(op.unsqueeze(near, op.const(np.array([-1], dtype=np.int64))))
-    p = op.div(near, total)
-    share = (2 * 8 + 2 * (classes + 1) + 2) * _UNIT
-    return p, op.add(op.mul(op.cast(p, to=np.float64), constant(share)), constant(_SMALLEST))
-
-
 @converts(
     f"{_MODULE}.SparkXGBRegressorModel",
     word="bit",
     reads=_READS,
+    also=("base_margin_col",),
     writes=("predictionCol",),
     ignores=_FITTING,
     weakened=_weakened,
@@ -325,6 +283,7 @@ def _softmax(margin: Var, classes: int) -> tuple[Var, Var]:
     f"{_MODULE}.SparkXGBRankerModel",
     word="bit",
     reads=_READS,
+    also=("base_margin_col",),
     writes=("predictionCol",),
     ignores=_FITTING,
     weakened=_weakened,

@@ -75,7 +75,7 @@ def recorded(row: Row, spark_version: str) -> Recorded:
 
 def _type_name(saved: Any) -> str:
     if isinstance(saved, dict):
-        return "array<string>" if saved["type"] == "array" else "vector"
+        return "array<string>" if saved.get("elementType") == "string" else "vector"
     return "decimal" if saved.startswith("decimal") else saved
 
 

@@ -124,13 +124,35 @@ def test_the_rounds_asked_are_those_given_else_those_up_to_the_best(given, range
 
 @pytest.mark.parametrize(
     ("params", "reason"),
-    [({"base_margin_col": "m"}, "base_margin_col"), ({"pred_contrib_col": "c"}, "pred_contrib_col"), ({"iteration_range": [0, 99]}, "rounds"), ({"what": 1}, "does not read: what")],
+    [({"pred_contrib_col": "c"}, "pred_contrib_col"), ({"iteration_range": [0, 99]}, "rounds"), ({"what": 1}, "does not read: what")],
 )  # fmt: skip
 def test_what_is_not_computed_is_refused_by_name(params, reason, tmp_path):
     path = write_xgboost(tmp_path / "m", document(trained("reg:squarederror")), "Regressor", params)
 
     with pytest.raises(ConversionRefused, match=reason):
         answers(path, X)
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "count:poisson", "reg:squarederror"])
+def test_a_rows_own_margin_stands_where_base_score_stood(objective, tmp_path):
+    booster = trained(objective, base_score=0.3)
+    margin = DRAW.choice([0.1, -1 / 3, 2.7, -85.0, -100.0, 16777217.0], N)
+    path = write_xgboost(tmp_path / "m", document(booster), "Regressor", {"base_margin_col": "m"})
+
+    answered = answers(path, X, m=margin)
+
+    wanted = booster.inplace_predict(X.astype(np.float32), base_margin=margin)
+    with np.errstate(over="ignore"):
+        assert beyond(answered, "prediction", wanted) == 0
+
+
+@pytest.mark.parametrize(("objective", "booster"), [("multi:softprob", "gbtree"), ("binary:logistic", "dart")])
+def test_a_rows_own_margin_is_refused_where_it_is_not_one_number_or_weighted(objective, booster, tmp_path):
+    saved = document(trained(objective, booster=booster))
+    path = write_xgboost(tmp_path / "m", saved, "Classifier", {"base_margin_col": "m"})
+
+    with pytest.raises(ConversionRefused, match="base_margin_col is set"):
+        answers(path, X, m=X[:, 0])
 
 
 def test_a_linear_booster_is_refused_by_name(tmp_path):

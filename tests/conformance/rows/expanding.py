@@ -123,6 +123,12 @@ ROWS = [
         rows={"v": vectors(*rolled(UGLY, 1), (1e-70,), (1e70,), (7 / 9,), metadata=width(1))},
         outputs=("o",),
     ),
+    Row(  # so many products that their places become an initializer
+        "expanding/polynomial-wide",
+        (spark.PolynomialExpansion(degree=3, **IO),),
+        rows={"v": vectors(*(tuple((7 * i + 3 * j) % 11 / 7 - 0.7 for j in range(91)) for i in range(2)), metadata=width(91))},
+        outputs=("o",),
+    ),
     Row(
         "expanding/polynomial-sparse",
         (spark.PolynomialExpansion(degree=3, **IO),),
@@ -294,6 +300,29 @@ ROWS = [
         rows={"v": vectors(*rolled(MILD, 3)), "x": doubles(*MILD), "c": column("double", *([0.0, 1.0] * 5), 1.0, metadata=_nominal("n", "y"))},
         outputs=("o",),
         word="dot",
+    ),
+    *(
+        Row(
+            f"expanding/interaction-{name}-refused",
+            (spark.Interaction(inputCols=["c", "x"], outputCol="o"),),
+            rows={"c": given, "x": doubles(1.0)},
+            outputs=("o",),
+            refused=reason,
+        )
+        for name, given, reason in (
+            ("boolean", column("boolean", True), "the stage reads numbers"),
+            ("text", texts("a"), "Interaction reads numbers and vectors"),
+            ("unnamed", vectors((1.0, 2.0), metadata=width(2)), "tells nothing of its slots"),
+            ("uncounted", column("double", 1.0, metadata={"ml_attr": {"type": "nominal"}}), "tells not how many values"),
+        )
+    ),
+    Row(
+        "expanding/dct-unknown-width",
+        (spark.DCT(**IO),),
+        rows={"v": vectors((1.0, 2.0))},
+        outputs=("o",),
+        word="dot",
+        refused="width of vector column 'v' is not known",
     ),
     *(_dct(slots, inverse, smoke=slots == 6) for slots in (1, 2, 3, 4, 6, 8, 16, 31, 64, 150, 167, 223) for inverse in (False, True)),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from tests.conformance.row import (
     rolled,
     spark,
     sparse,
+    texts,
     vectors,
     width,
 )
@@ -91,6 +92,18 @@ ROWS = [
         rows={"v": vectors(*COUNTED), "i": column("int", *range(8))},
         outputs=("o",),
         refused="width of vector column 'v' is not known",
+    ),
+    Row(  # of hashed words: those that are not there stay unstored
+        "selecting/words",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="v", numFeatures=97),
+            spark.ChiSqSelector(numTopFeatures=3, featuresCol="v", outputCol="c"),
+            spark.ElementwiseProduct(inputCol="c", outputCol="o", scalingVec=dense(INF, 1 / 3, INF)),
+        ),
+        train={"s": texts("a b a", "b c", "a", "c c c", "b b", "a a c", "d b", "d"), "label": doubles(*LABELS)},
+        rows={"s": texts("a b a", "b", "c d", "a", "", "ß 日本 a b c d e", "d d d d", "unseen")},
+        outputs=("o",),
     ),
     Row(  # what the assembler stores not stays unstored: 0 · infinity behind it
         "selecting/stored",

@@ -80,6 +80,14 @@ ROWS = [
         rows={each: ASKED[each] for each in "cd"},
         outputs=("c_indexed", "d_indexed"),
     ),
+    Row(
+        "target-encoding/no-label",
+        (spark.TargetEncoder(**ALONE),),
+        train={"c": doubles(0.0, 1.0), "label": doubles(None, None)},
+        rows={"c": doubles(0.0, 1.0)},
+        outputs=("o",),
+        refused="no row that it was fitted on had a label",
+    ),
     *(
         Row(
             f"target-encoding/{kind}",

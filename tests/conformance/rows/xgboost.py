@@ -253,9 +253,29 @@ SHAPES = [
         train={"v": vectors(*((x[1], float(i * 3 % 8), float(i % 5)) if x[1] == x[1] else (0.1, 0.2, 0.3) for i, x in enumerate(X))), "label": doubles(*BINARY)},
         rows={"v": vectors((0.1, 0.2, 0.3), (-1.0, 3.0, 2.0), (1 / 3, 5.0, 4.0))}, outputs=CLASSIFIED, word="elementary"),
 ]  # fmt: skip
+MARGINS = doubles(*(0.5 if i % 3 else -1 / 3 for i in range(N)))
+OWN_MARGIN = [
+    Row(
+        f"xgboost/{name}",
+        (stage,),
+        train={"features": vectors(*X), "label": doubles(*labels), "m": MARGINS},
+        rows={"features": vectors(*ASKED[:40]), "m": doubles(*(UGLY[i % len(UGLY)] for i in range(40)))},
+        outputs=outputs,
+        word=word,
+    )
+    for name, stage, labels, outputs, word in (
+        ("regressor-own-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="m"), REAL, ("prediction",), "bit"),
+        ("classifier-own-margin", spark.SparkXGBClassifier(**PLAIN, base_margin_col="m"), BINARY, CLASSIFIED, "elementary"),
+    )
+]  # fmt: skip
 REFUSED = [
-    _row("regressor-base-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="label"), REAL, ("prediction",), refused="base_margin_col is set"),
-    _row("regressor-contributions", spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"), REAL, ("prediction",), refused="pred_contrib_col is set"),
+    _row(
+        "regressor-contributions",
+        spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"),
+        REAL,
+        ("prediction",),
+        refused="pred_contrib_col is set",
+    ),
 ]  # fmt: skip
 
-ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + REFUSED
+ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + OWN_MARGIN + REFUSED
