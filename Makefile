@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance releases bench lint
+.PHONY: help install demo test conformance random mutants releases bench lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,13 @@ test: install  ## every test, with real Spark and real Triton
 conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
 	.venv-spark35/bin/python -m tests.conformance.record --older
 	CONFORMANCE=all $(BIN)/python -m pytest tests/conformance
+
+random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared (PIPELINES=1000: so many)
+	PIPELINES=$(or $(PIPELINES),200) $(BIN)/python -m pytest tests/random
+
+mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
+	$(BIN)/python -m tests.conformance.record
+	$(BIN)/python -m tests.mutants $(MODULES)
 
 .venv-spark35/installed:
 	$(PYTHON) -m venv .venv-spark35

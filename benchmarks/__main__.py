@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.forest import rows, write_forest
+from benchmarks.text import BATCH, compiled, sentences, write_text
 from builder import console, flow
 from builder.bench.served import published
 from builder.evidence import Evidence, save
@@ -23,7 +24,7 @@ from builder.graph.session import in_process
 from builder.sparkml.reader import read_pipeline
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import Table
+from builder.types import Servable, Table
 
 DEPTH, RUNS, EVIDENCE = 10, 3, 1000
 
@@ -56,8 +57,11 @@ def main() -> int:
         what = f"publish 100 trees from models:/, proven on {EVIDENCE:,} rows"
         figures.append(Figure(what, f"{seconds:.1f} s, {megabytes:.0f} MB", "under 6 s"))
         progress.step("asking onnxruntime alone, one row at a time")
-        alone = _alone_us(work / "repository")
+        asked, served = published(work / "repository", "forest")
+        alone = _alone_us(asked, served)
         figures.append(Figure("one row in onnxruntime, nothing beside it, p50", f"{alone:.0f} µs", "under 100 µs"))
+        progress.step("a text pipeline of 262,144 slots: one row, and a batch")
+        figures += _text(work)
         measured = flow.bench("forest", work / "repository", concurrencies=(1,), sizes=(1,), progress=progress)
     figures += _latencies(measured.latencies)
     console.table(("what", "got", "wanted"), [(one.what, one.got, one.wanted) for one in figures])
@@ -126,9 +130,21 @@ def _register(work: Path, model: Path) -> str:
     return uri
 
 
-def _alone_us(repository: Path) -> float:
-    """Median time of one row through the published graph, on one thread of this process; the best of five rounds of 2,000."""
-    asked, model = published(repository, "forest")
+def _text(work: Path) -> list[Figure]:
+    """Tokenizer, HashingTF, IDF, LogisticRegression over sentences of twenty words."""
+    model = write_text(work)
+    alone = _alone_us(sentences(100), compiled(model))
+    command = [sys.executable, "-m", "benchmarks.text", str(model)]
+    grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    what = "text, 262,144 slots: "
+    return [
+        Figure(f"{what}one row in onnxruntime, p50", f"{alone:.0f} µs", "under 100 µs"),
+        Figure(f"{what}a batch of {BATCH:,} rows, memory", f"{grown:.0f} MB", "tens of megabytes"),
+    ]
+
+
+def _alone_us(asked: Table, model: Servable) -> float:
+    """Median time of one row through the graph, on one thread of this process; the best of five rounds of 2,000."""
     predict = in_process(model)
     ones = [asked.take(slice(row, row + 1)) for row in range(min(asked.rows, 100))]
     rounds = []

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from benchmarks.saved import data, metadata, vector
 
 CARRIERS = tuple(f"carrier {number}" for number in range(16))
 ORIGINS = ("EWR", "JFK", "LGA")
@@ -36,18 +37,18 @@ def write_forest(folder: Path, trees: int, depth: int, seed: int = 13) -> Path:
         ),
     )
     model = folder / "forest"
-    _metadata(model, "PipelineModel", "PipelineModel_1", {"stageUids": [uid for uid, *_ in stages]}, {})
+    metadata(model, "PipelineModel", "PipelineModel_1", {"stageUids": [uid for uid, *_ in stages]}, {})
     paths = {}
     for index, (uid, spark_class, params, extra) in enumerate(stages):
         paths[uid] = model / "stages" / f"{index}_{uid}"
-        _metadata(paths[uid], spark_class, uid, params, extra)
-    _data(paths["StringIndexer"], pa.table({"labelsArray": [[list(CARRIERS), list(ORIGINS)]]}))
-    _data(paths["OneHotEncoder"], pa.table({"categorySizes": [[len(CARRIERS) + 1, len(ORIGINS) + 1]]}))
+        metadata(paths[uid], spark_class, uid, params, extra)
+    data(paths["StringIndexer"], pa.table({"labelsArray": [[list(CARRIERS), list(ORIGINS)]]}))
+    data(paths["OneHotEncoder"], pa.table({"categorySizes": [[len(CARRIERS) + 1, len(ORIGINS) + 1]]}))
     spread, middle = draw.uniform(0.1, 3, FEATURES), draw.normal(size=FEATURES)
-    _data(paths["StandardScaler"], pa.table({"std": _vector(spread), "mean": _vector(middle)}))
-    _data(paths["RandomForest"], _nodes(draw, trees, depth))
-    metadata = {"_1": list(range(trees)), "_2": ["{}"] * trees, "_3": [1.0] * trees}
-    _data(paths["RandomForest"], pa.table(metadata), "treesMetadata")
+    data(paths["StandardScaler"], pa.table({"std": vector(spread), "mean": vector(middle)}))
+    data(paths["RandomForest"], _nodes(draw, trees, depth))
+    told = {"_1": list(range(trees)), "_2": ["{}"] * trees, "_3": [1.0] * trees}
+    data(paths["RandomForest"], pa.table(told), "treesMetadata")
     (folder / "schema.json").write_text(json.dumps(_schema()))
     return model
 
@@ -104,37 +105,6 @@ def _perfect(depth: int) -> npt.NDArray[np.int64]:
 def _lists(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int32]) -> pa.ListArray:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
-
-
-def _vector(values: npt.NDArray[np.float64]) -> pa.Array:
-    kind = pa.struct(
-        [
-            ("type", pa.int8()),
-            ("size", pa.int32()),
-            ("indices", pa.list_(pa.int32())),
-            ("values", pa.list_(pa.float64())),
-        ]
-    )
-    return pa.array([{"type": 1, "size": None, "indices": None, "values": values.tolist()}], kind)
-
-
-def _metadata(folder: Path, spark_class: str, uid: str, params: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-    document = {
-        "class": f"org.apache.spark.ml.{spark_class}",
-        "timestamp": 1,
-        "sparkVersion": "4.3.0",
-        "uid": uid,
-        "paramMap": dict(params),
-        "defaultParamMap": {},
-        **extra,
-    }
-    (folder / "metadata").mkdir(parents=True)
-    (folder / "metadata" / "part-00000-0-c000.txt").write_text(json.dumps(document) + "\n")
-
-
-def _data(folder: Path, table: pa.Table, name: str = "data") -> None:
-    (folder / name).mkdir()
-    pq.write_table(table, folder / name / "part-00000-0-c000.snappy.parquet")
 
 
 def _schema() -> dict[str, Any]:

@@ -43,12 +43,20 @@ Triton = Annotated[
     str,
     typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
 ]
+Converter = Annotated[
+    str,
+    typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Ansi = Annotated[
     bool | None,
     typer.Option(
         "--ansi/--no-ansi", help="SQL as with spark.sql.ansi.enabled, or without; default: as it was recorded or saved"
     ),
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(help="spark.sql.session.timeZone, for SQL over timestamps; default: as it was recorded"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
@@ -68,13 +76,15 @@ def check(
     registry_uri: RegistryUri = None,
     markdown: Markdown = False,
     ansi: Ansi = None,
+    timezone: Timezone = None,
     as_json: Json = False,
 ) -> None:
     """Judge every stage of SOURCE before any work: how equal to Spark, what is dropped, what is refused and why."""
     from builder import console, flow
 
     with console.talking(as_json):
-        outcome = flow.check(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), triton=triton)
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        outcome = flow.check(wanted, triton=triton)
     if markdown:
         console.print_text(outcome.markdown())
     else:
@@ -89,18 +99,21 @@ def record(
     rows: Annotated[Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv or .parquet")] = None,
     evidence_rows: Annotated[int, typer.Option(min=0, help="at most so many of these rows")] = 1000,
     derived_rows: Annotated[int, typer.Option(min=0, help="at most so many rows derived from the model")] = 2000,
+    converter: Converter = "",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
     ansi: Ansi = None,
+    timezone: Timezone = None,
     as_json: Json = False,
 ) -> None:
     """Let Spark answer rows, yours and ones derived from the model, and keep its answers with SOURCE."""
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi)
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = replace(wanted, converter=converter)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
 
@@ -124,12 +137,14 @@ def publish(
     instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
     triton: Triton = DEFAULT.name,
+    converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
     ansi: Ansi = None,
+    timezone: Timezone = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
@@ -137,8 +152,9 @@ def publish(
     from builder.triton.config import Settings
 
     with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
-            replace(_wanted(source, schema, outputs, tracking_uri, registry_uri, ansi), null_text=null_marker),
+            replace(wanted, null_text=null_marker, converter=converter),
             repository,
             name=name,
             version=version,
@@ -282,12 +298,13 @@ def _wanted(
     tracking_uri: str | None,
     registry_uri: str | None,
     ansi: bool | None = None,
+    timezone: str | None = None,
 ) -> Wanted:
     from builder.flow import Wanted
     from builder.types import Session
 
     chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
-    return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi))
+    return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ class Wanted:
     """Which model, and what of it.
 
     `schema`: a file with `df.schema.json()`. `outputs` None: the contract's default. `null_text`: null among strings.
+    `converter`: another than ours, as `converting` names it.
     `session`: in which Spark's session it would answer so; what is not said is as the evidence, or the saving Spark, has it.
     """
 
@@ -35,6 +36,7 @@ class Wanted:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     null_text: str = NULL_TEXT
+    converter: str = ""
     session: Session = UNSAID
 
     def fetch(self) -> FetchedModel:
@@ -81,6 +83,7 @@ def record(
         derived_rows=derived_rows,
         tracking_uri=wanted.tracking_uri,
         registry_uri=wanted.registry_uri,
+        converter=wanted.converter,
         session=wanted.session,
         progress=progress,
     )
@@ -108,6 +111,7 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
+    from builder.converting import convert
     from builder.graph.lowering import lower
     from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
@@ -125,8 +129,10 @@ def publish(
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text = check_null(wanted.null_text)
     compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
-    servable = compiled()
-    proof = prove(model, servable, partial(compiled, proof=True, every_column=True), unproven, progress)
+    other = wanted.converter
+    servable = convert(model, wanted.outputs, target, other) if other else compiled()
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")
     return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
 
@@ -207,7 +213,12 @@ def bench(
 
 
 def stages() -> Support:
-    """Every Spark class that has a verdict, by name."""
-    from builder.stages.listing import listed
+    """Every Spark class that has a verdict, by name; those of other packages behind ours."""
+    from builder.graph.bringing import brought
+    from builder.stages.listing import Listed, listed
 
-    return Support(listed())
+    theirs = [
+        Listed(rule.spark_class, rule.word, f"{rule.note} (brought by {package})".strip(), since=rule.since)
+        for rule, package in brought()
+    ]
+    return Support((*listed(), *theirs))

@@ -28,7 +28,7 @@ def manifest(
     spark_version: str,
     proof: Proof | None,
     target: Target,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | memoryview],
     session: Session = UNSAID,
 ) -> dict[str, Any]:
     """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word.
@@ -48,6 +48,7 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],

@@ -37,15 +37,21 @@ def settled(model: FetchedModel, asked: Session) -> Session:
             f"the evidence of {model.uri} was recorded with ANSI mode {'on' if recorded.ansi else 'off'}.",
             fix="leave the flag out, or record it anew with the same flag.",
         )
+    if None not in (asked.timezone, recorded.timezone) and asked.timezone != recorded.timezone:
+        raise UsageError(
+            f"the evidence of {model.uri} was recorded in time zone {recorded.timezone}.",
+            fix="leave the flag out, or record it anew with the same flag.",
+        )
     return Session(recorded.ansi if asked.ansi is None else asked.ansi, asked.timezone or recorded.timezone)
 
 
 def prove(
-    model: FetchedModel, servable: Servable, every: Callable[[], Servable], unproven: bool, progress: Progress
+    model: FetchedModel, servable: Servable, every: Callable[[], Servable] | None, unproven: bool, progress: Progress
 ) -> Proof | None:
     """Put every evidence row to the graph. None where there is no evidence and its owner says `unproven`.
 
-    `every` builds the proof graph with every stage's column as an output: asked for where something differs.
+    `every` builds the proof graph with every stage's column as an output: asked for where something differs. None: there
+    is no such graph.
 
     Raises UsageError without evidence or word, CheckFailed with the worst rows and the first stage that differs.
     """
@@ -79,9 +85,9 @@ def prove(
     return Proof(evidence, report)
 
 
-def _first_difference(evidence: Evidence, every: Callable[[], Servable]) -> str:
+def _first_difference(evidence: Evidence, every: Callable[[], Servable] | None) -> str:
     """Which stage's column is the first that is not Spark's, in words."""
-    if evidence.steps is None:
+    if evidence.steps is None or every is None:
         return ""
     from builder.evidence import first_difference
     from builder.graph.session import in_process

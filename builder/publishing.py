@@ -57,11 +57,12 @@ def write(
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
     from builder.graph.rules import session_of
+    from builder.graph.weights import files_of
     from builder.stages import all_rules
     from builder.triton.config import Settings, write_config
     from builder.triton.repository import write_version
 
-    files = {MODEL: servable.model}
+    files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UsageError
+from builder.releases import DEFAULT
 from builder.types import UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ def record(
     derived_rows: int = 2000,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
+    converter: str = "",
     session: Session = UNSAID,
     progress: Progress | None = None,
 ) -> Evidence:
     """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
 
+    `converter`: the one that shall convert it, where not ours; then every answer must be equal to the bit.
     `session`: what Spark is told meanwhile; what is not said is as the Spark that saved the model has it.
     For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
     Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
@@ -42,7 +45,7 @@ def record(
     from builder.source import SCHEMA_FILE, fetch, keep
 
     model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
-    servable, proof = _proof(model, outputs, session)
+    servable, proof = _converted(model, outputs, converter) if converter else _proof(model, outputs, session)
     given = read_rows(rows, servable.inputs) if rows is not None else None
     evidence = _ask_spark(
         model, given, servable, proof, outputs, session, evidence_rows, derived_rows, progress or Silent()
@@ -109,6 +112,15 @@ def _proof(
     return servable, in_process(servable)
 
 
+def _converted(model: FetchedModel, outputs: Sequence[str] | None, converter: str) -> tuple[Servable, Predict]:
+    """The same of another converter's graph, which knows of no tolerance."""
+    from builder.converting import convert
+    from builder.graph.session import in_process
+
+    servable = convert(model, outputs, DEFAULT, converter)
+    return servable, in_process(servable)
+
+
 def _ask_spark(
     model: FetchedModel,
     rows: Table | None,
@@ -128,7 +140,8 @@ def _ask_spark(
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
 
-    every = Every(*_proof(model, outputs, session, every_column=True))
+    ours = servable.converter == "tritonbuild"
+    every = Every(*_proof(model, outputs, session, every_column=True)) if ours else None
     return ask(
         model.path,
         model.schema,

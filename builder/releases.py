@@ -54,6 +54,10 @@ class Target:
             lacking.append(f"{TREE_ENSEMBLE} in double")
         return tuple(lacking)
 
+    def older_than(self, name: str) -> bool:
+        """Whether the release of this name came later."""
+        return TARGETS.index(self) < TARGETS.index(target_of(name))
+
     def __str__(self) -> str:
         return f"Triton {self.name} (onnxruntime {self.onnxruntime})"
 

@@ -269,6 +269,8 @@ class Servable:
     """A model that can be served: the ONNX file's bytes and what its tensors mean.
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
+    `converter` made the graph.
     """
 
     model: bytes
@@ -277,6 +279,8 @@ class Servable:
     invalid: tuple[InvalidReason, ...] = ()
     probes: tuple[Probe, ...] = ()
     stages: tuple[StageVerdict, ...] = ()
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    converter: str = "tritonbuild"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -22,16 +22,22 @@ def merged(own: Mapping[str, Rule]) -> dict[str, Rule]:
     """
     found = dict(own)
     owners = dict.fromkeys(own, "tritonbuild")
+    for rule, package in brought():
+        if rule.spark_class in found:
+            raise UsageError(
+                f"{owners[rule.spark_class]} and {package} both convert {rule.spark_class}.",
+                fix=f"uninstall one of them, or take that rule out of {rule.function.__module__} in {package}.",
+            )
+        found[rule.spark_class], owners[rule.spark_class] = rule, package
+    return found
+
+
+def brought() -> Iterator[tuple[Rule, str]]:
+    """Each rule that a package brings, and the package's name."""
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         package = entry.dist.name if entry.dist is not None else "an unnamed package"
-        for spark_class, rule in _rules_of(entry, package).items():
-            if spark_class in found:
-                raise UsageError(
-                    f"{owners[spark_class]} and {package} both convert {spark_class}.",
-                    fix=f"uninstall one of them, or take that rule out of {entry.value} in {package}.",
-                )
-            found[spark_class], owners[spark_class] = rule, package
-    return found
+        for rule in _rules_of(entry, package).values():
+            yield rule, package
 
 
 def _rules_of(entry: EntryPoint, package: str) -> dict[str, Rule]:

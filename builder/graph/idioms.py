@@ -12,7 +12,7 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
 * The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`; and `x * c` for x where c is
-  a single number nearly 1: `times`.
+  a single number nearly 1: `times`. It takes `x * (1 / y)` for `x / y`: `inverse`.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def whole(x: Var) -> Var:
 
 def slots(x: Var, indices: Array) -> Var:
     """x [N, F] → [N, len(indices)]: the named columns."""
-    return op.gather(x, op.const(np.asarray(indices, dtype=np.int64)), axis=1)
+    return op.gather(x, table(np.asarray(indices, dtype=np.int64)), axis=1)
 
 
 def count(x: Var) -> Var:
@@ -260,3 +260,8 @@ def last_sum(x: Var) -> Var:
     """x [N, K] → [N, 1]: the K terms added one after the other, first to last; one node less than `ordered_sum`."""
     sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
     return op.gather(sums, op.const(np.array([-1], dtype=np.int64)), axis=1)
+
+
+def inverse(x: Var) -> Var:
+    """1 / x, float64, rounded before anything is multiplied by it: the optimizer knows a division of a constant 1 alone."""
+    return op.div(op.expand(constant(1.0), op.shape(x)), x)

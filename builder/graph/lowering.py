@@ -22,10 +22,11 @@ from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
 from builder.graph.idioms import choose, collecting_tables, constant
-from builder.graph.needs import needs_of
+from builder.graph.needs import settle_versions
 from builder.graph.rules import Rule
-from builder.graph.targeting import lowering_for
-from builder.releases import DEFAULT, Target, able
+from builder.graph.targeting import lowering_for, target
+from builder.graph.weights import add_initializers
+from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
 from builder.sparkml.schema import decimal_digits
@@ -49,8 +50,6 @@ from builder.types import (
     dtype_of,
     null_of,
 )
-
-IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release loads; more only where a rule asks for more
 
 
 @dataclass
@@ -256,7 +255,10 @@ def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
     if stage.spark_class not in rules:
         unknown = no_rule(stage.spark_class)
         raise Refused(unknown.reason, fix=unknown.fix)
-    return rules[stage.spark_class]
+    rule = rules[stage.spark_class]
+    if target().older_than(rule.since):
+        raise Refused(f"{rule.name} needs Triton {rule.since} or newer.", fix=f"publish it with --triton {rule.since}.")
+    return rule
 
 
 @contextmanager
@@ -373,8 +375,9 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     widths |= {name + SLACK: width for name, width in widths.items()} | {INVALID.name: 1}
     tables = {f"table_{index}": var for index, (var, _) in enumerate(trace.tables)}
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
-    _choose_versions(model, trace.target)
-    _settle_inputs(model, list(trace.specs), {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)})
+    settle_versions(model, trace.target)
+    arrays = {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
+    weights = _settle_inputs(model, list(trace.specs), arrays)
     plant(model, trace.forests)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
@@ -386,6 +389,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         _reasons(trace),
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
+        weights=weights,
     )
 
 
@@ -430,24 +434,16 @@ def _masked(column: Column, code: Var, any_masks: bool) -> Var:
     return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
 
 
-def _choose_versions(model: onnx.ModelProto, target: Target) -> None:
-    """The oldest IR that goes with the graph's opsets. Raises ConversionRefused where the release cannot run it."""
-    model.ir_version = max(IR_VERSION, onnx.helper.find_min_ir_version_for(list(model.opset_import), True))
-    needs = needs_of(model)
-    lacking = target.lacks(needs)
-    if lacking:
-        runs = able(needs)
-        fix = f"--triton {runs[0].name} or newer runs it." if runs else "no release that is known here runs it."
-        raise ConversionRefused([Refusal("graph", f"{target} lacks {', '.join(lacking)}.", fix)], 1)
+def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers.
 
-
-def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> None:
-    """Inputs in the schema's order (spox drops unused ones by way of a set); large constants become initializers."""
+    Those come back that are too large for the model's file.
+    """
     used = {value.name: value for value in model.graph.input}
     kept = [used[name] for name in names if name in used]
     del model.graph.input[:]
     model.graph.input.extend(kept)
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(tables[name], name) for name in tables if name in used)
+    return add_initializers(model, {name: tables[name] for name in tables if name in used})
 
 
 def _set_shape(value: onnx.ValueInfoProto, width: int) -> None:

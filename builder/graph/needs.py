@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import onnx
 
-from builder.releases import Needs
+from builder.errors import ConversionRefused, Refusal
+from builder.releases import Needs, Target, able
 
+IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release loads; more only where a rule asks for more
 _OWN = ("", "ai.onnx")
 _ML = "ai.onnx.ml"
 
@@ -38,6 +40,17 @@ def needs_of(model: onnx.ModelProto) -> Needs:
     nodes += [node for function in model.functions for node in _nodes(function.node)]
     operators = {node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}" for node in nodes}
     return Needs(model.ir_version, versions.get("", 0), versions.get(_ML, 0), frozenset(operators))
+
+
+def settle_versions(model: onnx.ModelProto, target: Target) -> None:
+    """The oldest IR that goes with the graph's opsets. Raises ConversionRefused where the release cannot run it."""
+    model.ir_version = max(IR_VERSION, onnx.helper.find_min_ir_version_for(list(model.opset_import), True))
+    needs = needs_of(model)
+    lacking = target.lacks(needs)
+    if lacking:
+        runs = able(needs)
+        fix = f"--triton {runs[0].name} or newer runs it." if runs else "no release that is known here runs it."
+        raise ConversionRefused([Refusal("graph", f"{target} lacks {', '.join(lacking)}.", fix)], 1)
 
 
 def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Number, Text, Texts, Vector
+from builder.releases import OLDEST
 from builder.sparkml.reader import SavedStage
 from builder.types import Session, Word
 
@@ -56,6 +57,7 @@ class Rule:
     null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
     leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
     of this rule's. `session`: the answers hang on what no saved model holds.
+    `since`: the oldest Triton release that runs its operators.
     """
 
     spark_class: str
@@ -76,6 +78,7 @@ class Rule:
     nests: bool = False
     unasked: bool = False
     session: bool = False
+    since: str = OLDEST.name
 
     @property
     def name(self) -> str:
@@ -131,6 +134,7 @@ def converts(
     also: Sequence[str] = (),
     unasked: bool = False,
     session: bool = False,
+    since: str = OLDEST.name,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -160,6 +164,7 @@ def converts(
             nests,
             unasked,
             session,
+            since,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]

@@ -18,6 +18,9 @@ def in_process(servable: Servable, *, threads: int = 1) -> Predict:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if servable.weights:
+        values = [runtime.OrtValue.ortvalue_from_numpy(array) for array in servable.weights.values()]
+        options.add_external_initializers(list(servable.weights), values)
     session = runtime.InferenceSession(servable.model, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     inputs = [(spec.name, spec.dtype) for spec in servable.inputs]

@@ -6,6 +6,7 @@ value 0 and a slot in range, so it can be looked up, multiplied and added withou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,6 +88,22 @@ def spread_out(values: Var, indices: Var, width: int) -> Var:
     """values [N, K] added at indices [N, K] → [N, width]: of those that meet all but one are 0, or nobody reads the slot."""
     blank = op.expand(constant(0.0), beside_rows(indices, width))
     return op.scatter_elements(blank, indices, values, axis=1, reduction="add")
+
+
+def entries_of(x: Var, width: int) -> Sparse:
+    """Every slot of a dense x [N, width] an entry; of which only those that are not 0 count as stored."""
+    indices = op.expand(op.const(np.arange(width, dtype=np.int64)), op.shape(x))
+    return Sparse(indices, x, op.not_(op.equal(x, constant(0.0))), width, finite=False)
+
+
+def side_by_side(parts: Sequence[Sparse]) -> Sparse:
+    """One vector after another; a stored 0 is none."""
+    starts = np.cumsum([0, *(part.width for part in parts)])
+    indices = [op.add(part.indices, op.const(np.array(start))) for part, start in zip(parts, starts, strict=False)]
+    values = op.concat([part.values for part in parts], axis=1)
+    used = op.not_(op.equal(values, constant(0.0)))
+    finite = all(part.finite for part in parts)
+    return Sparse(op.concat(indices, axis=1), only(used, values), used, int(starts[-1]), finite)
 
 
 def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Sparse:

@@ -8,7 +8,8 @@ TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ _JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a sta
     "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
 }
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
+
+
+_BATCH, _BUFFER = 1 << 14, 1 << 20  # rows, bytes
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,12 @@ class SavedStage:
         Raises SourceError where the folder is missing, empty, cut short or not Parquet.
         """
         import pyarrow as pa
+        import pyarrow.parquet as pq
 
-        tables = list(self.parts(name))
+        tables = []
+        for file in self._files(name):
+            with self._reading(file, pa.ArrowException):
+                tables.append(pq.ParquetFile(file).read())  # read_table would import pandas: half a second
         try:
             return pa.concat_tables(tables)
         except pa.ArrowException as error:
@@ -60,14 +68,21 @@ class SavedStage:
                 fix="two models were saved into one folder: save it again into an empty one.",
             ) from error
 
-    def parts(self, name: str = "data", columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The tables of the folder's part files, one after the other, as `table` puts them together; chosen columns alone.
+    def batches(self, name: str, column: str) -> Iterator[pa.Array]:
+        """One column of all the folder's rows in the order of `table`, some thousands at a time: it may be gigabytes.
 
-        Raises SourceError where the folder is missing or empty, or a file is cut short, not Parquet or without a column.
+        Raises SourceError as `table` does, and where there is no such column.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        for file in self._files(name):
+            with self._reading(file, pa.ArrowException, KeyError):
+                opened = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+                for batch in opened.iter_batches(_BATCH, columns=[column], use_threads=False):
+                    yield batch.column(column)
+
+    def _files(self, name: str) -> list[Path]:
         folder = self.path / name
         files = sorted(file for file in folder.glob("*.parquet") if file.is_file()) if folder.is_dir() else []
         if not files:
@@ -75,15 +90,18 @@ class SavedStage:
                 f"{self.uid}: {folder} holds no Parquet file.",
                 fix="copy the saved model again; this folder is not whole.",
             )
-        for file in files:
-            try:
-                table = pq.ParquetFile(file).read(columns)  # read_table would import pandas: half a second
-            except (pa.ArrowException, OSError) as error:
-                raise SourceError(
-                    f"{self.uid}: {file} is no readable Parquet file ({error}).",
-                    fix="copy the saved model again; this file is cut short or damaged.",
-                ) from error
-            yield table
+        return files
+
+    @contextmanager
+    def _reading(self, file: Path, *errors: type[Exception]) -> Iterator[None]:
+        told: tuple[type[Exception], ...] = (*errors, OSError)
+        try:
+            yield
+        except told as error:
+            raise SourceError(
+                f"{self.uid}: {file} is no readable Parquet file ({error}).",
+                fix="copy the saved model again; this file is cut short or damaged.",
+            ) from error
 
     def nested(self, name: str) -> SavedStage:
         """The stage saved in this one's folder `name`. Raises SourceError where there is none."""

@@ -1,42 +1,36 @@
-"""An expression of a statement → its value: one line a function of Spark's. What is not here is refused by name."""
+"""An expression of a statement → its value, by the rules given. What has no rule is refused by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from builder.errors import Refused
 from builder.graph.columns import Column
-from builder.sql import arithmetic, choosing, comparing, mathematics
-from builder.sql.casting import cast
-from builder.sql.values import BOOLEAN, DOUBLE, INTEGER, LONG, STRING, Kind, Value, known, null_value, read
+from builder.sql.values import Value
 from builder.types import Probe
 
 _NEUTRAL = frozenset({"typed", "safe", "_type", "is_nvl", "ignore_nulls", "big_int", "kind", "coalesce", "flatten"})
-_TYPES = {
-    "TINYINT": "byte", "SMALLINT": "short", "INT": "integer", "BIGINT": "long", "FLOAT": "float", "DOUBLE": "double",
-    "BOOLEAN": "boolean", "TEXT": "string", "VARCHAR": "string", "DATE": "date", "TIMESTAMP": "timestamp",
-    "TIMESTAMPTZ": "timestamp", "TIMESTAMPLTZ": "timestamp",
-}  # fmt: skip
-_CASTS = {"bigint": "BIGINT", "smallint": "SMALLINT", "tinyint": "TINYINT", "decimal": "DECIMAL"}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression may name, and how the session computes. `probes` gathers the values at which it decides."""
+    """What an expression may name, and how the session computes. `probes` gathers the values at which it decides.
 
+    `rules`: sqlglot's name of an expression, or a function's own and (), → how it is computed.
+    """
+
+    rules: Mapping[str, Rule]
     columns: Mapping[str, Column]
     ansi: bool
+    timezone: str | None = None
     probes: list[Probe] = field(default_factory=list)
 
     def value(self, node: Any) -> Value:
         """Raises Refused where Spark's answer cannot be said exactly."""
-        name = node.name.lower() if node.key == "anonymous" else node.key
-        rule = (_CALLED if node.key == "anonymous" else _RULES).get(name)
+        name = f"{node.name.lower()}()" if node.key == "anonymous" else node.key
+        rule = self.rules.get(name)
         if rule is None:
             raise Refused(
                 f"{node.sql(dialect='spark')} is not among the expressions that are converted.",
@@ -78,263 +72,3 @@ def arguments(node: Any, *names: str, optional: int = 0) -> list[Any]:
             raise Refused(f"{node.sql(dialect='spark')} lacks an argument.")
         found += given if isinstance(given, list) else [] if given is None else [given]
     return found
-
-
-def _column(scope: Scope, node: Any) -> Value:
-    from builder.sql.reading import column_name
-
-    name = column_name(node)
-    if name not in scope.columns:
-        raise Refused(f"there is no column {name!r}.", fix="check its spelling and case, and the schema given.")
-    return read(scope.columns[name])
-
-
-def _literal(scope: Scope, node: Any) -> Value:
-    text = node.this
-    if node.is_string:
-        return known(STRING, text, text)
-    if text.isdigit():
-        number = int(text)
-        if number < 2**63:
-            return known(INTEGER if number < 2**31 else LONG, np.int64(number), number)
-        return _decimal(Decimal(text))
-    if "e" in text.lower():
-        return known(DOUBLE, float(text), float(text))
-    return _decimal(Decimal(text))
-
-
-def _decimal(number: Decimal) -> Value:
-    """Spark's type of a literal: as many digits as are written, and never fewer than places."""
-    _, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int), "a literal is finite"
-    places = max(-exponent, 0)
-    own = len(str(int("".join(map(str, digits)))))  # leading zeros are no digits
-    kind = Kind("decimal", max(own, places), places)
-    held = int(number.scaleb(places))
-    if abs(held) >= 2**63:
-        raise Refused(f"the literal {number} has too many digits.", fix="write it as a double: 1.5D.")
-    return known(kind, np.int64(held), number)
-
-
-def _negative(scope: Scope, node: Any) -> Value:
-    (inner,) = arguments(node, "this")
-    if inner.key == "literal" and not inner.is_string and inner.this in ("2147483648", "9223372036854775808"):
-        number = -int(inner.this)
-        return known(INTEGER if number == -(2**31) else LONG, np.int64(number), number)
-    return arithmetic.negative(scope.value(inner), scope.ansi)
-
-
-def _paren(scope: Scope, node: Any) -> Value:
-    return scope.value(node.this)
-
-
-def _kind(node: Any) -> Kind:
-    name = node.this.value if hasattr(node.this, "value") else str(node.this)
-    if name == "DECIMAL":
-        digits = [int(each.name) for each in node.expressions]
-        return Kind("decimal", *(digits + [10, 0][len(digits) :]))
-    if name not in _TYPES or node.expressions:
-        raise Refused(f"it casts to {node.sql(dialect='spark')}.", fix="cast to a number or boolean.")
-    return Kind(_TYPES[name])
-
-
-def _cast(scope: Scope, node: Any) -> Value:
-    if node.args.get("format") or node.args.get("action") or node.args.get("default"):
-        raise Refused(f"{node.sql(dialect='spark')} is said in a way that is not converted.")
-    to, inner = _kind(node.args["to"]), node.this
-    if to.name == "decimal" and inner.key == "literal" and inner.is_string:
-        return _decimal(Decimal(inner.this))  # 1.5BD
-    return cast(scope.value(inner), to, scope.ansi, tries=bool(node.args.get("safe")))
-
-
-def _cast_to(name: str) -> Rule:
-    from_name = Kind(_TYPES[name]) if name in _TYPES else Kind("decimal", 10, 0)
-    return lambda scope, node: cast(scope.all(node, "this")[0], from_name, scope.ansi)
-
-
-def _binary(operate: Callable[[Value, Value, bool], Value]) -> Rule:
-    def rule(scope: Scope, node: Any) -> Value:
-        a, b = scope.all(node, "this", "expression")
-        return operate(a, b, scope.ansi)
-
-    return rule
-
-
-def _unary(operate: Callable[[Value], Value]) -> Rule:
-    return lambda scope, node: operate(scope.all(node, "this")[0])
-
-
-def _comparison(sign: str) -> Rule:
-    def rule(scope: Scope, node: Any) -> Value:
-        a, b = scope.all(node, "this", "expression")
-        scope.decides(a, b)
-        return comparing.compared(sign, a, b, scope.ansi)
-
-    return rule
-
-
-def _unequal(scope: Scope, node: Any) -> Value:
-    return comparing.negated(_comparison("=")(scope, node))
-
-
-def _null_safe(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    scope.decides(a, b)
-    return comparing.null_safe(a, b, scope.ansi)
-
-
-def _is(scope: Scope, node: Any) -> Value:
-    this, what = arguments(node, "this", "expression")
-    value = scope.value(this)
-    if what.key == "null":
-        return comparing.is_null(value)
-    if what.key == "boolean":  # IS TRUE: never null
-        return comparing.null_safe(comparing.boolean(value), scope.value(what), scope.ansi)
-    raise Refused(f"{node.sql(dialect='spark')} is not among the expressions that are converted.")
-
-
-def _in(scope: Scope, node: Any) -> Value:
-    this, *choices = scope.all(node, "this", "expressions")
-    for choice in choices:
-        scope.decides(this, choice)
-    return comparing.among(this, choices, scope.ansi)
-
-
-def _between(scope: Scope, node: Any) -> Value:
-    this, low, high = scope.all(node, "this", "low", "high")
-    scope.decides(this, low)
-    scope.decides(this, high)
-    return comparing.both(
-        comparing.compared(">=", this, low, scope.ansi), comparing.compared("<=", this, high, scope.ansi)
-    )
-
-
-def _both(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    return comparing.both(a, b)
-
-
-def _one_of(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    return comparing.one_of(a, b)
-
-
-def _case(scope: Scope, node: Any) -> Value:
-    arguments(node, "this", "ifs", "default", optional=3)
-    subject = node.args.get("this")
-    branches = []
-    for branch in node.args["ifs"]:
-        condition = scope.value(branch.this)
-        if subject is not None:
-            this = scope.value(subject)
-            scope.decides(this, condition)
-            condition = comparing.compared("=", this, condition, scope.ansi)
-        branches.append((condition, scope.value(branch.args["true"])))
-    default = node.args.get("default")
-    return choosing.case(branches, None if default is None else scope.value(default), scope.ansi)
-
-
-def _if(scope: Scope, node: Any) -> Value:
-    condition, then, *otherwise = scope.all(node, "this", "true", "false", optional=1)
-    return choosing.case([(condition, then)], otherwise[0] if otherwise else None, scope.ansi)
-
-
-def _nvl2(scope: Scope, node: Any) -> Value:
-    this, then, otherwise = scope.all(node, "this", "true", "false")
-    return choosing.case([(choosing.not_null(this), then)], otherwise, scope.ansi)
-
-
-def _coalesce(scope: Scope, node: Any) -> Value:
-    return choosing.coalesce(scope.all(node, "this", "expressions", optional=1), scope.ansi)
-
-
-def _null_if(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    scope.decides(a, b)
-    return choosing.null_if(a, b, scope.ansi)
-
-
-def _extreme(greatest: bool) -> Rule:
-    return lambda scope, node: choosing.extreme(
-        scope.all(node, "this", "expressions", optional=1), scope.ansi, greatest=greatest
-    )
-
-
-def _log(scope: Scope, node: Any) -> Value:
-    base, *of = scope.all(node, "this", "expression", optional=1)
-    return mathematics.logarithm_to_base(base, of[0]) if of else mathematics.logarithm(base)
-
-
-def _round(even: bool) -> Rule:
-    def rule(scope: Scope, node: Any) -> Value:
-        this, *places = scope.all(node, "this", "decimals", optional=1)
-        if places and not (isinstance(places[0].literal, int) and places[0].kind.integral):
-            raise Refused(f"{node.sql(dialect='spark')} rounds to places that are no literal.")
-        return mathematics.rounded(this, places[0].literal if places else 0, even=even)
-
-    return rule
-
-
-_RULES: Mapping[str, Rule] = {
-    "column": _column,
-    "literal": _literal,
-    "boolean": lambda scope, node: known(BOOLEAN, bool(node.this), bool(node.this)),
-    "null": lambda scope, node: null_value(),
-    "paren": _paren,
-    "neg": _negative,
-    "negative": _negative,
-    "cast": _cast,
-    "trycast": _cast,
-    "add": _binary(arithmetic.add),
-    "sub": _binary(arithmetic.subtract),
-    "mul": _binary(arithmetic.multiply),
-    "div": _binary(arithmetic.divide),
-    "intdiv": _binary(arithmetic.integral_divide),
-    "mod": _binary(arithmetic.modulo),
-    "abs": lambda scope, node: arithmetic.absolute(scope.all(node, "this")[0], scope.ansi),
-    "eq": _comparison("="),
-    "lt": _comparison("<"),
-    "lte": _comparison("<="),
-    "gt": _comparison(">"),
-    "gte": _comparison(">="),
-    "neq": _unequal,
-    "nullsafeeq": _null_safe,
-    "equalnull": _null_safe,
-    "is": _is,
-    "in": _in,
-    "between": _between,
-    "and": _both,
-    "or": _one_of,
-    "not": _unary(comparing.negated),
-    "isnan": _unary(comparing.is_nan),
-    "case": _case,
-    "if": _if,
-    "coalesce": _coalesce,
-    "nullif": _null_if,
-    "nvl2": _nvl2,
-    "nanvl": _binary(choosing.nan_or),
-    "greatest": _extreme(True),
-    "least": _extreme(False),
-    "exp": _unary(mathematics.exponential),
-    "ln": _unary(mathematics.logarithm),
-    "log": _log,
-    "pow": lambda scope, node: mathematics.power(*scope.all(node, "this", "expression")),
-    "sqrt": _unary(mathematics.square_root),
-    "sign": _unary(mathematics.sign_of),
-    "rint": _unary(mathematics.nearest_even),
-    "floor": _unary(lambda a: mathematics.whole(a, up=False)),
-    "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
-    "round": _round(even=False),
-    "pi": lambda scope, node: known(DOUBLE, np.pi),
-}
-_CALLED: Mapping[str, Rule] = {
-    "isnull": _unary(comparing.is_null),
-    "isnotnull": _unary(choosing.not_null),
-    "pmod": _binary(arithmetic.positive_modulo),
-    "log1p": _unary(mathematics.logarithm_of_one_more),
-    "expm1": _unary(mathematics.exponential_less_one),
-    "bround": _round(even=True),
-    "positive": _unary(lambda a: a),
-    "e": lambda scope, node: known(DOUBLE, np.e),
-    **{name: _cast_to(to) for name, to in _CASTS.items()},
-}

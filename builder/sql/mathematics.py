@@ -5,7 +5,6 @@ Source: catalyst/expressions/mathExpressions.scala (Spark 4.0.1); Java's StrictM
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,7 +18,6 @@ from builder.graph.tolerance import UNIT, exponential_growth, stepped
 from builder.sql.casting import cast, quotient_of_ten, rounded_quotient, to_double
 from builder.sql.values import DOUBLE, FLOAT, LONG, Kind, Value, any_null, long, strict_fails, unsure
 
-_LN2, _LN10 = math.log(2.0), math.log(10.0)
 _NAN = constant(np.nan)
 
 
@@ -140,11 +138,12 @@ def sign_of(a: Value) -> Value:
     return Value(DOUBLE, y, a.nulls, a.fails, unsure(a))
 
 
-def scaled(a: Value, up: float, down: float) -> Value:
-    """radians and degrees: one multiplication with Java's constant; a last bit may differ from older Java's."""
+def times(a: Value, factor: float) -> Value:
+    """degrees and radians: one multiplication by Java's constant."""
     a = to_double(a)
-    y = op.mul(a.var, constant(up / down))
-    return _of(a, y, lambda s: op.mul(s, constant(1.01 * up / down)))
+    y = op.mul(a.var, constant(factor))
+    slack = None if a.slack is None else op.mul(a.slack, constant(1.01 * factor))
+    return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def nearest_even(a: Value) -> Value:

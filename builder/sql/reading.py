@@ -10,6 +10,7 @@ from typing import Any
 from builder.errors import Refused
 
 TABLE = "__THIS__"
+_INEXACT = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1"})
 _UNSAID = {
     "distinct": "DISTINCT",
     "group": "GROUP BY",
@@ -56,20 +57,16 @@ class Statement:
 
     def reads(self) -> tuple[str, ...]:
         """Columns that it names, each once, in their order; `*` names none."""
-        expressions = [item.expression for item in self.items]
-        expressions += [self.condition] if self.condition is not None else []
-        found = [column_name(node) for expression in expressions for node in _columns(expression)]
+        found = [column_name(node) for expression in self._expressions() for node in _columns(expression)]
         return tuple(dict.fromkeys(found))
 
-    def calls(self) -> frozenset[str]:
-        """Functions and operators in it, as sqlglot calls them; others by their own names."""
-        expressions = [item.expression for item in self.items]
-        expressions += [self.condition] if self.condition is not None else []
-        return frozenset(
-            node.name.lower() if node.key == "anonymous" else node.key
-            for expression in expressions
-            for node in expression.walk()
-        )
+    def inexact(self) -> bool:
+        """Whether it calls a function whose last bits hang on the library that computes it, or rounds to places."""
+        return any(_inexact(node) for expression in self._expressions() for node in expression.walk())
+
+    def _expressions(self) -> list[Any]:
+        own = [item.expression for item in self.items]
+        return own if self.condition is None else [*own, self.condition]
 
     def writes(self) -> tuple[str, ...]:
         """Columns that it makes: a column selected under its own name is none."""
@@ -116,6 +113,14 @@ def parse(text: str) -> Statement:
     return statement
 
 
+def _inexact(node: Any) -> bool:
+    name = node.name.lower() if node.key == "anonymous" else node.key
+    places = (
+        node.args.get("decimals") if node.key == "round" else len(node.expressions) > 1 if name == "bround" else None
+    )
+    return name in _INEXACT or bool(places)
+
+
 def _beside(table: Any) -> str:
     return "an alias of __THIS__" if table.alias else "TABLESAMPLE" if table.args.get("sample") else ""
 
@@ -150,11 +155,11 @@ def _columns(expression: Any) -> Iterator[Any]:
 def carrying(text: str, column: str) -> str:
     """The same statement, selecting one column more: for asking Spark which row an answer belongs to."""
     from sqlglot.dialects import Spark
-    from sqlglot.tokenizer_core import TokenType
 
     depth = 0
     for token in Spark().tokenize(text):
-        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
-        if depth == 0 and token.token_type == TokenType.FROM:
+        kind = token.token_type.name
+        depth += {"L_PAREN": 1, "R_PAREN": -1}.get(kind, 0)
+        if depth == 0 and kind == "FROM":
             return f"{text[: token.start]}, `{column}` {text[token.start :]}"
     return text

@@ -181,16 +181,16 @@ def _number(column: Number) -> Value:
                 fix="cast the column to double before the pipeline, in fitting too.",
             )
         kind = Kind("decimal", digits, places)
-        var = _digits_of(var, places)
+        var = _digits_of(var, kind)
     elif not kind.fractional:
         var = op.cast(var, to=np.int64)
     return Value(kind, var, nulls, slack=column.slack, origin=column.origin())
 
 
-def _digits_of(var: Var, places: int) -> Var:
-    """A decimal that travels as a double → its digits as int64."""
-    near = op.round(op.mul(var, constant(10.0**places)))
-    largest = 10.0**DIGITS
+def _digits_of(var: Var, kind: Kind) -> Var:
+    """A decimal that travels as a double → its digits as int64; never more than it has."""
+    near = op.round(op.mul(var, constant(10.0**kind.places)))
+    largest = 10.0**kind.digits - 1
     near = op.where(op.isnan(near), constant(0.0), op.min([op.max([near, constant(-largest)]), constant(largest)]))
     return op.cast(near, to=np.int64)
 

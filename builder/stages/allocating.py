@@ -72,13 +72,14 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     x = x.sized(words)
     known = np.exp(_digamma(topics) - _digamma(_ordered_total(topics)))
     start = gamma_sample(shape, 1.0 / shape, size, _SEED)[None]
-    gamma, going, close = _repeated(x.var, known, alpha, start)
+    negative = any_of(op.less(x.var, constant(0.0)))
+    gamma, going, close = _repeated(x.var, op.not_(negative), known, alpha, start)
 
     share = op.div(gamma, ordered_sum(op.abs(gamma)))
     empty = op.not_(any_of(op.not_(op.equal(x.var, constant(0.0)))))
     share = op.where(empty, constant(0.0), share)
     masks = (
-        Mask(any_of(op.less(x.var, constant(0.0))), f"vector {x.name!r} holds a negative count"),
+        Mask(negative, f"vector {x.name!r} holds a negative count"),
         Mask(going, f"the topics of {x.name!r} do not come to rest within {_ROUNDS} rounds"),
     )
     slack = op.add(op.mul(share, constant(_RELATIVE)), op.where(empty, constant(0.0), undecided(close)))
@@ -90,7 +91,7 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     return vector(share, size, masks=masks, slack=op.where(op.isnan(share), constant(0.0), slack))
 
 
-def _repeated(counts: Var, known: Array, alpha: Array, start: Array) -> tuple[Var, Var, Var]:
+def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array) -> tuple[Var, Var, Var]:
     """gamma [N, K] at rest; and the rows [N, 1] that never rest, and those in which rounding decided when.
 
     A row that rests keeps its values while others go on: its answer never hangs on its neighbours.
@@ -123,12 +124,12 @@ def _repeated(counts: Var, known: Array, alpha: Array, start: Array) -> tuple[Va
             op.or_(close, op.and_(going, near)),
         ]
 
-    rows = beside_rows(counts, 1)
-    true, false = (op.expand(op.const(np.array([[value]])), rows) for value in (True, False))
+    asked = op.reshape(asked, beside_rows(counts, 1))  # of a shape that rounds may keep
+    none = op.and_(asked, op.not_(asked))
     gamma, _, _, going, close = op.loop(
         op.const(np.array([_ROUNDS], dtype=np.int64)),
         op.const(np.array([True])),
-        [spread(start), spread(theta), spread(norm), true, false],
+        [spread(start), spread(theta), spread(norm), asked, none],
         body=round,
     )
     return gamma, going, close

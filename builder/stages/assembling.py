@@ -11,8 +11,9 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Vector, compressed, vector
-from builder.graph.idioms import any_of, slots, without_sign_of_zero
+from builder.graph.idioms import any_of, constant, slots, without_sign_of_zero
 from builder.graph.rules import converts
+from builder.graph.sparse import Sparse, entries_of, side_by_side
 from builder.graph.tolerance import beside
 from builder.sparkml.attributes import NUMERIC, Attribute
 from builder.sparkml.reader import SavedStage
@@ -45,7 +46,17 @@ def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
         origins=tuple(origins),
         slack=beside([(column, _width(column)) for column in columns]),
         stored=compressed(joined, width),
+        sparse=_entries(columns, parts),
     ).because(*masks)
+
+
+def _entries(columns: Sequence[Column], parts: Sequence[Var]) -> Sparse | None:
+    """The same vector as entries, where one that it is made of has few."""
+    few = [column.sparse if isinstance(column, Vector) else None for column in columns]
+    if not any(few) or any(column.slack is not None for column in columns):
+        return None
+    entries = zip(few, columns, parts, strict=True)
+    return side_by_side([some or entries_of(part, _width(column)) for some, column, part in entries])
 
 
 def _part(column: Column) -> Var:
@@ -119,13 +130,17 @@ def _sliced(x: Vector, chosen: Sequence[int], attribute: Attribute | None) -> Ve
     """The chosen slots with what is known of them; where x tells nothing of its slots, `attribute` is said of each."""
     picked = np.array(chosen)
     attributes = (attribute,) * len(chosen) if attribute else None
+    stored = None if x.stored is None else slots(x.stored, picked)
+    if x.sparse is not None:  # of 262,144 slots: no row is ever spread out
+        marks = x.sparse.with_values(op.cast(x.sparse.there, to=np.float64))
+        stored = op.greater(marks.at(picked), constant(0.0))
     return vector(
-        slots(x.var, picked),
+        slots(x.var, picked) if x.sparse is None else x.sparse.at(picked),
         len(chosen),
         attributes=attributes if x.attributes is None else tuple(x.attributes[slot] for slot in chosen),
         origins=tuple(x.origin(slot) for slot in chosen),
         slack=None if x.slack is None else slots(x.slack, picked),
-        stored=None if x.stored is None else slots(x.stored, picked),
+        stored=stored,
     )
 
 

@@ -12,7 +12,7 @@ from spox import Var
 
 from builder.errors import SourceError
 from builder.graph.columns import Number, Vector, number
-from builder.graph.idioms import constant, slots
+from builder.graph.idioms import beside_rows, constant, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import undecided
 from builder.sparkml.attributes import Attribute
@@ -125,14 +125,15 @@ def _walked(tree: _Tree, distances: Var, slack: Var) -> tuple[Var, Var]:
     left, right = slots(distances, tree.children[:, 0]), slots(distances, tree.children[:, 1])
     only_left_nan = op.and_(op.isnan(left), op.not_(op.isnan(right)))
     second = op.cast(op.or_(op.less(right, left), only_left_nan), to=np.int64)
-    both = op.add(slots(slack, tree.children[:, 0]), slots(slack, tree.children[:, 1]))
-    near = op.and_(op.less_or_equal(op.abs(op.sub(left, right)), both), op.greater(both, constant(0.0)))
+    slack_of_both = op.add(slots(slack, tree.children[:, 0]), slots(slack, tree.children[:, 1]))
+    apart = op.abs(op.sub(left, right))
+    close_by = op.and_(op.less_or_equal(apart, slack_of_both), op.greater(slack_of_both, constant(0.0)))
     both_ways = constant(tree.children[:, 0] != tree.children[:, 1])
-    close = op.cast(op.and_(near, both_ways), to=np.int64)
+    close = op.cast(op.and_(close_by, both_ways), to=np.int64)
 
     zero, two = _whole(0), _whole(2)
     goes = op.const(tree.goes.reshape(-1))
-    node = op.sub(slots(second, np.array([0])), slots(second, np.array([0])))  # every row at the root
+    node = op.expand(zero, beside_rows(distances, 1))  # every row at the root
     lost = node
     for _ in range(tree.depth):
         here = op.max([node, zero])

@@ -8,7 +8,7 @@ from spox import Var
 
 from builder.errors import SourceError
 from builder.graph.columns import Texts, Vector, vector
-from builder.graph.idioms import beside_rows, constant, count, table
+from builder.graph.idioms import beside_rows, constant, count, inverse, table
 from builder.graph.rules import converts
 from builder.graph.texts import long_of
 from builder.sparkml.reader import SavedStage
@@ -38,19 +38,20 @@ def word2vec(stage: SavedStage, x: Texts) -> Vector:
     total = _added(op.where(there, slots, op.const(np.array(len(words)))), known)
     number = count(x.tokens)
     some = op.greater(number, constant(0.0))
-    share = op.div(constant(1.0), op.where(some, number, constant(1.0)))
+    share = inverse(op.where(some, number, constant(1.0)))
     return vector(op.mul(total, share), width, stored=op.expand(some, op.shape(total)))
 
 
 def _added(slots: Var, vectors: Array) -> Var:
     """slots [N, T], vectors [W, D] float32 → [N, D] float64: row after row added, never N × T × D numbers."""
-    start = op.expand(constant(0.0), beside_rows(slots, vectors.shape[1]))
-    given = table(vectors)
+    shape = op.const(np.array([-1, vectors.shape[1]], dtype=np.int64))
+    start = op.reshape(op.expand(constant(0.0), beside_rows(slots, vectors.shape[1])), shape)
+    given, one = table(vectors), op.const(np.array([1], dtype=np.int64))
 
     def add(at: Var, going_on: Var, total: Var) -> list[Var]:
-        here = op.gather(slots, op.reshape(at, op.const(np.array([], dtype=np.int64))), axis=1)
+        here = op.squeeze(op.gather(slots, op.reshape(at, one), axis=1), one)
         return [going_on, op.add(total, op.cast(op.gather(given, here), to=np.float64))]
 
     steps = op.add(op.const(np.array([0])), op.shape(slots, start=1, end=2))
     (total,) = op.loop(steps, op.const(np.array([True])), v_initial=[start], body=add)
-    return total
+    return op.reshape(total, shape)  # Loop forgets it

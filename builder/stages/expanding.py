@@ -13,7 +13,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Origin, Vector, compressed, vector
-from builder.graph.idioms import any_of, constant, count, slots, without_sign_of_zero
+from builder.graph.idioms import any_of, constant, count, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import product_bound
 from builder.sparkml.attributes import NUMERIC, UNRESOLVED, Attribute
@@ -46,7 +46,7 @@ def polynomial_expansion(stage: SavedStage, x: Vector) -> Vector:
     for step in range(1, degree):
         times = op.mul(y, slots(filled, factors[:, step]))
         y = op.where(op.equal(y, constant(0.0)), constant(0.0), times)
-    y, stored = without_sign_of_zero(y), None
+    stored = None
     if x.stored is not None:
         y = op.where(_all_stored(x.stored, factors), y, constant(0.0))
         sparse = op.less(count(x.stored), constant(float(x.width)))
@@ -57,16 +57,18 @@ def polynomial_expansion(stage: SavedStage, x: Vector) -> Vector:
 
 
 def _monomials(width: int, degree: int) -> Array:
-    """[P, degree]: the slots of each product as they are multiplied, behind them `width`; in Spark's order."""
-    rows = [np.full((1, size), width) for size in range(degree + 1)]  # of the slots below, by what degree is left
-    for slot in range(width):
-        rows = [
-            np.concatenate(
-                [np.hstack([np.full((len(rows[size - i]), i), slot), rows[size - i]]) for i in range(size + 1)]
-            )
-            for size in range(degree + 1)
-        ]
-    return np.asarray(rows[degree][1:])  # without the product of nothing
+    """[P, degree]: the slots of each product as they are multiplied, behind them `width`; in Spark's order.
+
+    Its recursion counts up the powers of the last slot outermost: that sorts falling rows of slots, none being -1.
+    """
+    rows = np.arange(-1, width)[:, None]
+    for _ in range(degree - 1):
+        choices = rows[:, -1] + 2  # -1 to the slot before
+        ends = np.cumsum(choices)
+        below = np.arange(ends[-1]) - np.repeat(ends - choices, choices) - 1
+        rows = np.hstack([np.repeat(rows, choices, axis=0), below[:, None]])
+    rows = rows[1:]  # without the product of nothing
+    return np.asarray(np.where(rows < 0, width, rows))
 
 
 def _with_one(x: Var, last: float) -> Var:
@@ -245,7 +247,6 @@ def _one_hot(
     lost = op.not_(op.and_(fits, op.equal(given, op.floor(given))))
     if stored is not None:
         held = op.and_(held, slots(stored, source))
-        lost = op.and_(lost, slots(stored, nominal))
     wrong = Mask(any_of(lost), f"column {column.name!r} holds what is no index of a category")
     high = None
     if column.slack is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Number, Vector, number, vector
-from builder.graph.idioms import constant, dot, exp, ordered_sum
+from builder.graph.idioms import constant, dot, exp, ordered_sum, sequential_sum
 from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, dot_bound, logistic_bound, weighed
 from builder.sparkml.reader import SavedStage
@@ -16,6 +17,7 @@ from builder.stages.linear import weighted
 from builder.stages.logistic import both_sides
 from builder.types import Array
 
+_MANY_TERMS = 8192  # of a row: 64 MB in a batch of a thousand
 _FITTING = (
     "factorSize",
     "featuresCol",
@@ -45,7 +47,8 @@ def fm_regressor(stage: SavedStage, x: Vector) -> Number:
     """prediction = intercept + linear · x + Σ over factors f of ((Σ v_f x)² - Σ (v_f x)²) / 2.
 
     Shapes: x [N, F] -> prediction [N, 1].
-    Order:  the factors from the first on; within each, and in the linear part, within the bound of a dot product.
+    Order:  the factors from the first on, in each the slots from the first on; of more than 8,192 slots times factors,
+            and in the linear part, within the bound of a dot product.
     Source: FactorizationMachines.getRawPrediction (ml/regression/FMRegressor.scala, Spark 4.0.1)
     """
     return _score(stage, x)
@@ -82,23 +85,36 @@ def _score(stage: SavedStage, x: Vector) -> Number:
     factors = dense_matrix(row["factors"])
     x = x.sized(len(factors))
     alone = weighted(x, dense_vector(row["linear"]), stored_vector(row["linear"]), float(row["intercept"]))
-    sums, squares = dot(x.var, factors), dot(op.mul(x.var, x.var), factors * factors)
+    terms = _terms(x, factors)
+    if terms is None:
+        sums, squares = dot(x.var, factors), dot(op.mul(x.var, x.var), factors * factors)
+    else:
+        sums, squares = sequential_sum(terms), sequential_sum(op.mul(terms, terms))
     pairs = op.mul(constant(0.5), op.sub(op.mul(sums, sums), squares))
-    total = ordered_sum(op.concat([alone.var, pairs], axis=1))
-    return number(total, slack=_bound(x, alone, factors, sums, squares, total))
-
-
-def _bound(x: Vector, alone: Number, factors: Array, sums: Var, squares: Var, total: Var) -> Var | None:
-    """Of the linear part; of each square, by the tolerance of its root; and of adding them."""
+    each = op.concat([alone.var, pairs], axis=1)
+    total = ordered_sum(each)
     if alone.slack is None:
-        return None
+        return number(total)
+    bound = op.add(alone.slack, dot_bound(ordered_sum(op.abs(each)), factors.shape[1] + 1))
+    if terms is None or x.slack is not None:
+        bound = op.add(bound, _moved(x, factors, sums, squares))
+    lost = op.or_(op.isnan(total), op.isinf(total))
+    return number(total, slack=op.where(lost, constant(0.0), bound))
+
+
+def _terms(x: Vector, factors: Array) -> Var | None:
+    """v x of each slot and factor, in the order that Spark adds them; None where they are too many to be kept."""
+    last = op.const(np.array([-1], dtype=np.int64))
+    if x.sparse is not None:
+        return op.mul(op.unsqueeze(x.sparse.values, last), x.sparse.looked_up(factors))
+    return op.mul(op.unsqueeze(x.var, last), constant(factors[None])) if factors.size <= _MANY_TERMS else None
+
+
+def _moved(x: Vector, factors: Array, sums: Var, squares: Var) -> Var:
+    """What the tolerance of the sums, and of x, makes of all pairs together, [N, 1]."""
     root = weighed(x.var, x.slack, factors)
-    square = dot_bound(squares, len(factors) + 2)
+    square = op.add(dot_bound(squares, len(factors) + 2), op.mul(op.mul(sums, sums), constant(4 * UNIT)))
     if x.slack is not None:
         own = op.mul(x.slack, op.add(op.mul(constant(2.0), op.abs(x.var)), x.slack))
         square = op.add(square, dot(own, factors * factors))
-    moved = op.add(op.mul(root, op.add(op.mul(constant(2.0), op.abs(sums)), root)), square)
-    sizes = op.concat([op.abs(alone.var), op.add(op.mul(sums, sums), squares)], axis=1)
-    parts = op.concat([alone.slack, moved], axis=1)
-    bound = op.add(ordered_sum(parts), dot_bound(ordered_sum(sizes), factors.shape[1] + 1))
-    return op.where(op.or_(op.isnan(total), op.isinf(total)), constant(0.0), bound)
+    return ordered_sum(op.add(op.mul(root, op.add(op.mul(constant(2.0), op.abs(sums)), root)), square))

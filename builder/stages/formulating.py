@@ -90,17 +90,13 @@ def _renamed(attribute: Attribute, prefixes: Sequence[tuple[str, str]]) -> Attri
     return attribute.named(name)
 
 
-def _pruned(stage: SavedStage) -> tuple[str, ...]:
-    return tuple(stage.row()["columnsToPrune"])
-
-
 def _nothing(stage: SavedStage) -> tuple[str, ...]:
     return ()
 
 
-@converts("org.apache.spark.ml.feature.ColumnPruner", word="bit", reads=_pruned, writes=_nothing)
+@converts("org.apache.spark.ml.feature.ColumnPruner", word="bit", reads=_nothing, writes=_nothing)
 def column_pruner(stage: SavedStage, columns: Sequence[Column]) -> tuple[Column, ...]:
-    """Nothing: the columns that it takes away count as read, so that none of them is an output that nobody chose.
+    """Nothing: each column that it takes away was read by another of the formula's stages, and is no output unasked.
 
     Source: ColumnPruner.transform (ml/feature/RFormula.scala, Spark 4.0.1)
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
 from builder.errors import Refused
@@ -13,8 +14,6 @@ from builder.graph.rules import converts
 from builder.sparkml.reader import SavedStage
 from builder.sql.reading import Statement, parse
 from builder.types import Word
-
-_ELEMENTARY = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1", "round", "bround"})
 
 
 def _reads(stage: SavedStage) -> tuple[str, ...]:
@@ -26,7 +25,7 @@ def _writes(stage: SavedStage) -> tuple[str, ...]:
 
 
 def _word(stage: SavedStage) -> Word:
-    return "elementary" if _statement(stage).calls() & _ELEMENTARY else "bit"
+    return "elementary" if _statement(stage).inexact() else "bit"
 
 
 def _drops(stage: SavedStage) -> bool:
@@ -58,9 +57,10 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     """
     from builder.sql.comparing import boolean, truth
     from builder.sql.evaluating import Scope
+    from builder.sql.functions import RULES
     from builder.sql.values import written
 
-    statement, scope = _statement(stage), Scope(columns, stage.ansi)
+    statement, scope = _statement(stage), Scope(RULES, columns, stage.ansi, stage.session.timezone)
     refused: list[Refused] = []
     masks: list[Mask] = []
     if statement.condition is not None:
@@ -72,7 +72,8 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
         except Refused as error:
             refused.append(Refused(f"WHERE {statement.condition.sql(dialect='spark')}: {error.reason}", fix=error.fix))
     rows = columns[next(iter([*statement.reads(), *(name for name in columns if name in live), *columns]))].var
-    made: dict[str, Column] = {}
+    # WHERE goes first: a row that is dropped cannot fail
+    made: dict[str, Column] = {"": number(op.const(np.zeros((1, 1)))).because(*masks).probing(*scope.probes)}
     for item in statement.items:
         if item.source is not None and item.source == item.name:
             continue
@@ -81,15 +82,17 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
         try:
             if not item.name:
                 raise Refused("it has no name.", fix="give it one: … AS name.")
+            if statement.star and item.name.lower() in {name.lower() for name in columns}:
+                raise Refused("there is such a column already, and * keeps it.", fix="give it another name.")
             if item.source is not None:
                 made[item.name] = replace(columns[item.source], masks=(), probes=())
                 continue
+            scope.probes.clear()
             value = scope.value(item.expression)
             fails = [replace(mask, reason=f"{item.text}: {mask.reason}") for mask in value.fails]
-            made[item.name] = written(value, rows).because(*fails)
+            made[item.name] = written(value, rows).because(*fails).probing(*scope.probes)
         except Refused as error:
             refused.append(Refused(f"{item.name or 'a column'} = {item.text}: {error.reason}", fix=error.fix))
-    made[""] = number(op.not_(op.isnan(op.const(0.0)))).because(*masks)
     if refused:
         raise Refused(
             "; ".join(dict.fromkeys(error.reason for error in refused)),

@@ -80,7 +80,7 @@ def _factors(stage: SavedStage, name: str, x: Number, rank: int) -> tuple[Var, V
         op.greater_or_equal(value, constant(float(_LOWEST))), op.less_or_equal(value, constant(float(_HIGHEST)))
     )
     whole = op.and_(inside, op.equal(value, op.floor(value)))
-    ids = np.concatenate([part.column("id").to_numpy() for part in stage.parts(name, ["id"])])
+    ids = np.concatenate([part.to_numpy() for part in stage.batches(name, "id")])
     if len(np.unique(ids)) != len(ids):
         raise SourceError(
             f"{stage.uid}: {name}/ holds an id twice.",
@@ -96,9 +96,8 @@ def _sorted_factors(stage: SavedStage, name: str, rank: int, order: Array) -> Ar
     places = np.empty(len(order), dtype=np.int64)
     places[order] = np.arange(len(order))
     start = 0
-    for part in stage.parts(name, ["features"]):
-        for chunk in part.column("features").chunks:
-            rows = chunk.flatten().to_numpy().reshape(len(chunk), rank)
-            factors[places[start : start + len(chunk)]] = rows
-            start += len(chunk)
+    for part in stage.batches(name, "features"):
+        rows = part.flatten().to_numpy().reshape(len(part), rank)
+        factors[places[start : start + len(part)]] = rows
+        start += len(part)
     return factors

@@ -32,9 +32,10 @@ def min_hash(stage: SavedStage, x: Vector) -> Vector:
     pairs = np.asarray(stage.row()["randCoefficients"], dtype=np.int64).reshape(-1, 2)
     slot = np.arange(1, x.width + 1, dtype=np.int64)[:, None]
     hashes = ((slot * pairs[:, 0] + pairs[:, 1]) % _PRIME).astype(np.float64)
-    there = op.not_(op.equal(x.var, constant(0.0)))
-    third = constant(np.array([2]))
-    least = smallest(op.where(op.unsqueeze(there, third), table(hashes[None]), constant(np.inf)))
+    values = x.var if x.sparse is None else x.sparse.values
+    here = table(hashes[None]) if x.sparse is None else x.sparse.looked_up(hashes)
+    there = op.not_(op.equal(values, constant(0.0)))
+    least = smallest(op.where(op.unsqueeze(there, constant(np.array([2]))), here, constant(np.inf)))
     empty = Mask(op.not_(any_of(there)), f"vector column {x.name!r} is 0 everywhere")
     origins = (x.origin(slot) for slot in range(x.width))
     probes = [origin.probe([0.0]) for origin in origins if origin is not None]

@@ -23,6 +23,7 @@ from builder.errors import TritonbuildError, Unreachable, UsageError
 CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
 
+_PIECE = 1 << 24  # bytes compared at once
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # a path has lost the second slash
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")  # a name of 20 digits ends the whole server; 0-prefixed ones are not read
@@ -104,7 +105,7 @@ def read_manifest(repository: Path, name: str, version: int | None = None) -> di
 
 
 def write_version(
-    repository: Path, name: str, version: int | None, files: Mapping[str, bytes], config: str
+    repository: Path, name: str, version: int | None, files: Mapping[str, bytes | memoryview], config: str
 ) -> Published:
     """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt.
 
@@ -134,7 +135,7 @@ def write_version(
         return _add_version(folder, version, files, config)
 
 
-def _add_model(folder: Path, number: int, files: Mapping[str, bytes], config: str) -> bool:
+def _add_model(folder: Path, number: int, files: Mapping[str, bytes | memoryview], config: str) -> bool:
     """Rename a whole model folder in. False where another writer was first."""
     with _staging(_beside(folder.parent), f".{folder.name}.") as staged:
         _write_files(staged / str(number), files)
@@ -148,7 +149,7 @@ def _add_model(folder: Path, number: int, files: Mapping[str, bytes], config: st
         return True
 
 
-def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes], config: str) -> Published:
+def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes | memoryview], config: str) -> Published:
     there = versions(folder.parent, folder.name)
     newest = there[-1] if there else 0
     if version is None:
@@ -186,14 +187,21 @@ def _replace_config(folder: Path, config: str) -> bool:
     return True
 
 
-def _same(path: Path, files: Mapping[str, bytes]) -> bool:
+def _same(path: Path, files: Mapping[str, bytes | memoryview]) -> bool:
     """Whether a folder holds exactly these files; sizes first, models are large."""
     found = {str(item.relative_to(path)): item for item in path.rglob("*") if item.is_file()}
     return (
         found.keys() == {str(Path(name)) for name in files}
         and all(found[str(Path(name))].stat().st_size == len(content) for name, content in files.items())
-        and all(found[str(Path(name))].read_bytes() == content for name, content in files.items())
+        and all(_holds(found[str(Path(name))], content) for name, content in files.items())
     )
+
+
+def _holds(file: Path, content: bytes | memoryview) -> bool:
+    """Whether the file is this content, which is as long: a piece at a time, for it may be gigabytes."""
+    whole = memoryview(content)
+    with file.open("rb") as opened:
+        return all(opened.read(_PIECE) == whole[at : at + _PIECE] for at in range(0, len(whole), _PIECE))
 
 
 def _beside(repository: Path) -> Path:
@@ -213,7 +221,7 @@ def _staging(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_files(folder: Path, files: Mapping[str, bytes | memoryview]) -> None:
     folder.mkdir(exist_ok=True)
     folders = {folder}
     for name, content in files.items():
@@ -225,7 +233,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         _sync(written)
 
 
-def _write_file(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes | memoryview) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()

@@ -32,6 +32,8 @@ _ARROW = {
     "tinyint": pa.int8(),
     "boolean": pa.bool_(),
     "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
     "vector": pa.list_(pa.float64()),
     "array<string>": pa.list_(pa.string()),
 }
@@ -73,7 +75,7 @@ def recorded(row: Row, spark_version: str) -> Recorded:
 
 def _type_name(saved: Any) -> str:
     if isinstance(saved, dict):
-        return "array<string>" if saved["type"] == "array" else "vector"
+        return "array<string>" if saved.get("elementType") == "string" else "vector"
     return "decimal" if saved.startswith("decimal") else saved
 
 

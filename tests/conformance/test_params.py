@@ -1,63 +1,35 @@
-"""Every estimator of pyspark's supervised models, and each of its params, stands in a row of the table."""
+"""The params that the support table tells are those that decide: every one that a stage saves is told, or accounted for."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
-from typing import Any
-
-import pyspark.ml.classification
-import pyspark.ml.regression
 import pytest
-from pyspark.ml.base import Estimator, Model
 
 from builder.stages import all_rules
-from tests.conformance.row import Stage
-from tests.conformance.table import TABLE
+from builder.stages.reading import params_read
+from tests.conformance.answering import recorded
+from tests.conformance.conftest import SPARK, chosen
+from tests.conformance.record import entry
 
-MODULES = (pyspark.ml.classification, pyspark.ml.regression)
-
-
-def public(kind: type) -> list[type]:
-    """The classes of this kind that can be made."""
-    return [
-        found
-        for module in MODULES
-        for name, found in vars(module).items()
-        if inspect.isclass(found)
-        and found.__module__ == module.__name__
-        and issubclass(found, kind)
-        and not name.startswith("_")
-        and not inspect.isabstract(found)
-    ]
+SCALER = "org.apache.spark.ml.feature.MinMaxScalerModel"
 
 
-def stages(given: Any) -> Iterator[Stage]:
-    """Every stage of a row, those inside of others too."""
-    if isinstance(given, Stage):
-        yield given
-        given = [*given.arguments, *given.params.values()]
-    if isinstance(given, list | tuple):
-        for each in given:
-            yield from stages(each)
+@pytest.mark.usefixtures("recorded_rows")
+def test_a_param_that_is_saved_is_told_or_names_a_column_or_is_ignored_by_its_rule() -> None:
+    rules, told = all_rules(), params_read()
+    pipelines = [recorded(row, SPARK).pipeline for row in chosen() if entry(row, SPARK).is_dir() and not row.refused]
 
-
-@pytest.mark.parametrize("estimator", public(Estimator), ids=lambda found: found.__name__)
-def test_every_param_of_an_estimator_is_set_in_a_row(estimator: type) -> None:
-    params = set(inspect.signature(estimator).parameters)
-
-    told = {
-        name
-        for row in TABLE.values()
-        for stage in stages(row.stages)
-        if stage.name == estimator.__name__
-        for name in stage.params
+    untold = {
+        (stage.spark_class, name)
+        for pipeline in pipelines
+        for stage in pipeline.stages
+        if stage.spark_class in rules
+        for name in stage.params.names() - rules[stage.spark_class].ignores - {*told[stage.spark_class]}
+        if not name.endswith(("Col", "Cols", "_col"))
     }
 
-    assert not params - told
+    assert not untold
 
 
-def test_every_supervised_model_has_a_rule() -> None:
-    models = {model.__name__ for model in public(Model)}
-
-    assert not models - {rule.name for rule in all_rules().values()}
+def test_every_rule_has_its_line() -> None:
+    assert all_rules().keys() == params_read().keys()
+    assert params_read()[SCALER] == ("max", "min")

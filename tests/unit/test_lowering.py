@@ -49,7 +49,23 @@ def model(stage: SavedStage, x: Vector) -> tuple[Vector, Number]:
     return vector(x.var, x.width, slack=op.abs(x.var)), number(idioms.ordered_sum(x.var))
 
 
-RULES: Mapping[str, Rule] = {rule.spark_class: rule for f in (halve, glue, model) for rule in f.__rules__}
+def _own(stage: SavedStage) -> tuple[str, ...]:
+    return ("a",)
+
+
+@converts("test.Doubled", word="bit", reads=_own, writes=_own)
+def doubled(stage: SavedStage, x: Number) -> Number:
+    return number(op.mul(x.var, constant(2.0)))
+
+
+@converts("test.Label", word="bit", unasked=True)
+def label(stage: SavedStage, x: Number) -> Number:
+    return number(x.var)
+
+
+RULES: Mapping[str, Rule] = {
+    rule.spark_class: rule for f in (halve, glue, model, doubled, label) for rule in f.__rules__
+}
 
 
 def halved(uid: str, *pairs: tuple[str, str], invalid: str = "error", **more: object) -> Stage:
@@ -318,3 +334,23 @@ def test_saved_data_of_another_shape_is_told_by_stage_and_not_a_traceback(saved)
 
     with pytest.raises(SourceError, match=r"L_1: its saved params and data are not those of a Labels \(IndexError"):
         lower(saved(Stage("test.Labels", "L_1", {"inputCol": "a", "outputCol": "o"}, data=data)), SCHEMA, rules)
+
+
+def test_a_stage_may_write_onto_the_column_that_it_reads(saved):
+    pipeline = saved(Stage("test.Doubled", "Doubled_1", {}), halved("Halve_1", ("a", "c")))
+
+    every = lower(pipeline, SCHEMA, RULES, every_column=True)
+
+    assert [spec.name for spec in every.outputs] == ["c", "invalid"]
+    assert in_process(every)(Table({"a": np.array([[3.0]])}))["c"].tolist() == [[3.0]]
+
+
+def test_an_unasked_column_is_an_output_for_whom_names_it_alone(saved):
+    pipeline = saved(
+        halved("Halve_1", ("a", "c")), Stage("test.Label", "Label_1", {"inputCol": "b", "outputCol": "label"})
+    )
+
+    unnamed, named = (lower(pipeline, SCHEMA, RULES, outputs) for outputs in (None, ["label", "c"]))
+
+    assert [spec.name for spec in (*unnamed.inputs, *unnamed.outputs)] == ["a", "c", "invalid"]
+    assert [spec.name for spec in (*named.inputs, *named.outputs)] == ["a", "b", "label", "c", "invalid"]

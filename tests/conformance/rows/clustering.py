@@ -55,6 +55,18 @@ ROWS = [
         outputs=("prediction",),
         word="dot",
     ),
+    *(
+        Row(  # two centres exactly opposite: what bounds `cosine` by are no numbers there
+            f"clustering/kmeans-opposite-{measure}",
+            (spark.KMeans(k=2, seed=1, distanceMeasure=measure),),
+            train={"features": vectors((1.0, 2.0), (-1.0, -2.0))},
+            rows={"features": vectors((1.0, 0.5), (-3.0, 1.0))},
+            outputs=("prediction",),
+            word="dot",
+            refused="opposite" if measure == "cosine" else "",
+        )
+        for measure in ("euclidean", "cosine")
+    ),
     Row(
         "clustering/kmeans-scaled",
         (

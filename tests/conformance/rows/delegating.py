@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import INF, MILD, NAN, Row, Stage, doubles, rolled, spark, sparse, vectors
-from tests.conformance.rows.linear import FIVE, TERNARY, N, X
+from tests.conformance.row import INF, MILD, NAN, Row, Stage, doubles, rolled, spark, sparse, texts, vectors
+from tests.conformance.rows.inferring import LABELS, SAID
+from tests.conformance.rows.linear import FIVE, N, X
 
 BOTH = ("rawPrediction", "prediction")
 CALM = (*rolled(MILD, 4), *X, sparse(4, {1: -2.7}))
@@ -16,7 +17,7 @@ def _row(
     classifier: Stage,
     word: str,
     *,
-    labels: tuple[float, ...] = TERNARY,
+    labels: tuple[float, ...] = LABELS,
     train: tuple[tuple[float, ...], ...] = X,
     asked: tuple[object, ...] = ASKED,
     smoke: bool = False,
@@ -43,7 +44,7 @@ ROWS = [
     _row("logistic-thresholds", spark.LogisticRegression(maxIter=3, thresholds=[0.2, 0.7]), "elementary"),
     _row("logistic-no-probability", spark.LogisticRegression(maxIter=3, probabilityCol=""), "elementary"),
     _row("logistic-class-missing", spark.LogisticRegression(maxIter=3), "elementary",
-         labels=tuple(2.0 * (y == 1.0) for y in TERNARY)),
+         labels=tuple(2.0 * (y == 1.0) for y in LABELS)),
     _row("machines", spark.LinearSVC(maxIter=4), "dot", smoke=True),
     _row("tree", spark.DecisionTreeClassifier(maxDepth=3), "bit", smoke=True),
     _row("forest", spark.RandomForestClassifier(numTrees=3, maxDepth=3, seed=1), "bit"),
@@ -54,6 +55,23 @@ ROWS = [
     _row("perceptron", spark.MultilayerPerceptronClassifier(layers=[4, 3, 2], maxIter=4, seed=1), "elementary"),
     _row("factorized", spark.FMClassifier(maxIter=3, stepSize=0.1), "elementary"),
     Row(
+        "delegating/refused-class-missing",
+        (spark.OneVsRest(classifier=spark.DecisionTreeClassifier(maxDepth=2)),),
+        train={"features": vectors(*X), "label": doubles(*(2.0 * (y == 1.0) for y in LABELS))},
+        rows={"features": vectors(*X)},
+        refused="no raw prediction of a class 1",
+    ),
+    Row(
+        "delegating/refused-inside",
+        (
+            spark.VectorAssembler(inputCols=["a", "b"], outputCol="features"),
+            spark.OneVsRest(classifier=spark.RandomForestClassifier(thresholds=[0.1, 0.2, 0.7], numTrees=2)),
+        ),
+        train={"a": doubles(*(x[0] for x in X)), "b": doubles(*(x[1] for x in X)), "label": doubles(*LABELS)},
+        rows={"a": doubles(0.1), "b": doubles(0.1)},
+        refused="RandomForestClassifier_.* 3 thresholds for 2 classes",
+    ),
+    Row(
         "delegating/other-columns-and-weights",
         (
             spark.OneVsRest(
@@ -61,7 +79,7 @@ ROWS = [
                 weightCol="w",
             ),
         ),
-        train={"v": vectors(*X), "y": doubles(*TERNARY), "w": doubles(*(1.0 + i % 3 for i in range(N)))},
+        train={"v": vectors(*X), "y": doubles(*LABELS), "w": doubles(*(1.0 + i % 3 for i in range(N)))},
         rows={"v": vectors(*X)},
         outputs=("rawPrediction", "p"),
         word="elementary",
@@ -69,10 +87,22 @@ ROWS = [
     Row(  # pyspark forgets the outer name when it saves; the JVM reads every model inside under one of its own
         "delegating/other-raw-column",
         (spark.OneVsRest(classifier=spark.LogisticRegression(maxIter=3, rawPredictionCol="r"), rawPredictionCol="r"),),
-        train={"features": vectors(*X), "label": doubles(*TERNARY)},
+        train={"features": vectors(*X), "label": doubles(*LABELS)},
         rows={"features": vectors(*X)},
         outputs=("prediction",),
         chosen=True,
+        word="elementary",
+    ),
+    Row(
+        "delegating/of-words",
+        (
+            spark.Tokenizer(inputCol="t", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="features", numFeatures=500),
+            spark.OneVsRest(classifier=spark.NaiveBayes()),
+        ),
+        train={"t": texts(*SAID), "label": doubles(*LABELS)},
+        rows={"t": texts(*SAID, "", "unseen words")},
+        outputs=BOTH,
         word="elementary",
     ),
     Row(
@@ -82,7 +112,7 @@ ROWS = [
             spark.OneVsRest(classifier=spark.DecisionTreeClassifier(maxDepth=2)),
             spark.IndexToString(inputCol="prediction", outputCol="s", labels=["x", "y", "z"]),
         ),
-        train={"a": doubles(*(x[0] for x in X)), "b": doubles(*(x[1] for x in X)), "label": doubles(*TERNARY)},
+        train={"a": doubles(*(x[0] for x in X)), "b": doubles(*(x[1] for x in X)), "label": doubles(*LABELS)},
         rows={"a": doubles(0.1, None, 1 / 3, 0.0), "b": doubles(-1.5, 2.0, -0.0, 0.0)},
         outputs=("rawPrediction", "prediction", "s"),
     ),

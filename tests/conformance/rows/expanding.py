@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.conformance.row import (
     INF,
     MILD,
@@ -121,6 +123,12 @@ ROWS = [
         rows={"v": vectors(*rolled(UGLY, 1), (1e-70,), (1e70,), (7 / 9,), metadata=width(1))},
         outputs=("o",),
     ),
+    Row(  # so many products that their places become an initializer
+        "expanding/polynomial-wide",
+        (spark.PolynomialExpansion(degree=3, **IO),),
+        rows={"v": vectors(*(tuple((7 * i + 3 * j) % 11 / 7 - 0.7 for j in range(91)) for i in range(2)), metadata=width(91))},
+        outputs=("o",),
+    ),
     Row(
         "expanding/polynomial-sparse",
         (spark.PolynomialExpansion(degree=3, **IO),),
@@ -174,7 +182,7 @@ ROWS = [
         "expanding/interaction-numbers",
         (spark.Interaction(inputCols=["x", "i", "y"], outputCol="o"),),
         rows={
-            "x": doubles(*UGLY, 0.1, None, 2.0),
+            "x": doubles(*UGLY[:-1], 7.7, 0.1, None, 2.0),
             "i": column("int", *range(-7, 8), 3, 3, None),
             "y": doubles(*UGLY[4:], *UGLY[:4], 1 / 3, 1 / 3, 1 / 3, nullable=False),
         },
@@ -186,7 +194,7 @@ ROWS = [
         (spark.Interaction(inputCols=["f", "l", "h", "b", "c", "x"], outputCol="o"),),
         rows={
             "f": column("float", 0.1, -0.0, 1e30), "l": column("bigint", 2**53 + 1, 3, None), "h": column("smallint", -3, 7, 1),
-            "b": column("tinyint", 5, -5, 1), "c": column("decimal(10,2)", None, 3, 1), "x": doubles(1.0, 1 / 3, 1.0),
+            "b": column("tinyint", 5, -5, 1), "c": column("decimal(10,2)", None, Decimal("3.10"), Decimal("-1.00")), "x": doubles(1.0, 1 / 3, 1.0),
         },
         outputs=("o",),
     ),
@@ -226,7 +234,7 @@ ROWS = [
         ),
         train={"s": texts("a", "b", "b"), "t": texts("ß", "日本", "ß"), "x": doubles(1.0, 2.0, 3.0)},
         rows={"s": texts("a", "b", None, "unseen", "b", "a"), "t": texts("ß", "日本", "", None, "日本", "ß"),
-              "x": doubles(1 / 3, -0.0, INF, 3.1, None, NAN)},
+              "x": doubles(1 / 3, -0.0, INF, 3.1, None, -INF)},
         outputs=("o",),
         smoke=True,
         older=True,
@@ -269,6 +277,18 @@ ROWS = [
         },
         outputs=("o",),
     ),
+    Row(  # mostly zeros are kept sparse: 0 · infinity is not computed behind it
+        "expanding/interaction-product",
+        (
+            spark.Interaction(inputCols=["c", "v"], outputCol="p"),
+            spark.ElementwiseProduct(inputCol="p", outputCol="o", scalingVec=dense(*([INF] * 6))),
+        ),
+        rows={
+            "c": column("double", 0.0, 1.0, 2.0, 1.0, metadata=_nominal("x", "y", "z")),
+            "v": vectors((1 / 3, 0.0), (-2.7, 3.1), (0.0, 0.0), (0.0, NAN), metadata={"ml_attr": {"attrs": {"numeric": [{"idx": 0}, {"idx": 1}]}, "num_attrs": 2}}),
+        },
+        outputs=("o",),
+    ),
     Row(
         "expanding/interaction-of-components",
         (
@@ -281,5 +301,28 @@ ROWS = [
         outputs=("o",),
         word="dot",
     ),
-    *(_dct(slots, inverse, smoke=slots == 6) for slots in (1, 2, 3, 4, 6, 8, 16, 31, 64, 150, 223) for inverse in (False, True)),
+    *(
+        Row(
+            f"expanding/interaction-{name}-refused",
+            (spark.Interaction(inputCols=["c", "x"], outputCol="o"),),
+            rows={"c": given, "x": doubles(1.0)},
+            outputs=("o",),
+            refused=reason,
+        )
+        for name, given, reason in (
+            ("boolean", column("boolean", True), "the stage reads numbers"),
+            ("text", texts("a"), "Interaction reads numbers and vectors"),
+            ("unnamed", vectors((1.0, 2.0), metadata=width(2)), "tells nothing of its slots"),
+            ("uncounted", column("double", 1.0, metadata={"ml_attr": {"type": "nominal"}}), "tells not how many values"),
+        )
+    ),
+    Row(
+        "expanding/dct-unknown-width",
+        (spark.DCT(**IO),),
+        rows={"v": vectors((1.0, 2.0))},
+        outputs=("o",),
+        word="dot",
+        refused="width of vector column 'v' is not known",
+    ),
+    *(_dct(slots, inverse, smoke=slots == 6) for slots in (1, 2, 3, 4, 6, 8, 16, 31, 64, 150, 167, 223) for inverse in (False, True)),
 ]  # fmt: skip

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, vectors
-from tests.conformance.rows.linear import BINARY, REAL, X
+from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, texts, vectors
+from tests.conformance.rows.inferring import SAID
+from tests.conformance.rows.linear import BINARY, REAL, N, X
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
+WIDE = tuple(tuple((i * (j + 3) * 7 % 101) / 7 - 5.3 for j in range(300)) for i in range(N))
 ASKED = (*rolled(MILD, 4), *X, sparse(4, {1: -2.7}), sparse(4, {}), (0.1, NAN, 0.2, 0.3), (INF, 0.1, 0.2, 0.3),
          *((70.0 * k, -4.1 * k, 3.0, 3.1) for k in (1, -1, 10, -10)))  # fmt: skip
 
 
-def _row(kind: str, name: str, outputs: tuple[str, ...], smoke: bool, **params: object) -> Row:
+def _row(kind: str, name: str, outputs: tuple[str, ...], smoke: bool, undecided: int = 0, **params: object) -> Row:
     classifies = kind == "FMClassifier"
     return Row(
         f"factorizing/{'classifier' if classifies else 'regressor'}-{name}",
@@ -19,6 +21,7 @@ def _row(kind: str, name: str, outputs: tuple[str, ...], smoke: bool, **params: 
         rows={"features": vectors(*ASKED)},
         outputs=outputs,
         word="elementary" if classifies else "dot",
+        undecided=undecided,
         smoke=smoke,
         older=smoke,
     )
@@ -28,8 +31,10 @@ def _regressed(name: str, *, smoke: bool = False, **params: object) -> Row:
     return _row("FMRegressor", name, ("prediction",), smoke, **params)
 
 
-def _classified(name: str, outputs: tuple[str, ...] = CLASSIFIED, *, smoke: bool = False, **params: object) -> Row:
-    return _row("FMClassifier", name, outputs, smoke, **params)
+def _classified(
+    name: str, outputs: tuple[str, ...] = CLASSIFIED, *, smoke: bool = False, undecided: int = 0, **params: object
+) -> Row:
+    return _row("FMClassifier", name, outputs, smoke, undecided, **params)
 
 
 ROWS = [
@@ -43,7 +48,7 @@ ROWS = [
     _classified("no-linear", fitLinear=False, factorSize=3),
     _classified("no-intercept", fitIntercept=False, regParam=0.1),
     _classified("thresholds", thresholds=[0.7, 0.2]),
-    _classified("zero-threshold", thresholds=[0.0, 0.2]),
+    _classified("zero-threshold", thresholds=[0.0, 0.2], undecided=3),  # 1 - p is 0, or a step of it
     _classified("no-raw", ("probability", "prediction"), rawPredictionCol=""),
     _classified("no-raw-thresholds", ("probability", "prediction"), rawPredictionCol="", thresholds=[0.2, 0.7]),
     _classified("only-prediction", ("prediction",), rawPredictionCol="", probabilityCol="", thresholds=[0.2, 0.7]),
@@ -62,6 +67,26 @@ ROWS = [
         rows={"a": doubles(0.1, None, 1 / 3), "b": doubles(1.0, 2.0, -0.0), "c": doubles(0.0, 1.0, 1e-30)},
         outputs=("p",),
         word="dot",
+    ),
+    Row(  # more terms than are kept one by one
+        "factorizing/regressor-wide",
+        (spark.FMRegressor(factorSize=30, stepSize=0.01, maxIter=3, seed=1),),
+        train={"features": vectors(*WIDE), "label": doubles(*REAL)},
+        rows={"features": vectors(*WIDE)},
+        outputs=("prediction",),
+        word="dot",
+    ),
+    Row(
+        "factorizing/classifier-of-words",
+        (
+            spark.Tokenizer(inputCol="t", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="features", numFeatures=2000),
+            spark.FMClassifier(stepSize=0.1, maxIter=3, seed=1),
+        ),
+        train={"t": texts(*SAID), "label": doubles(*BINARY)},
+        rows={"t": texts(*SAID, "", "unseen words")},
+        outputs=CLASSIFIED,
+        word="elementary",
     ),
     Row(
         "factorizing/regressor-after-components",

@@ -83,7 +83,7 @@ ROWS = [
     ),
     _formula("label-text-unasked", "y ~ x + n", fitted=WORDY, handleInvalid="keep"),
     _formula("label-forced", "y ~ x + n", forceIndexLabel=True, rows=LABELS, handleInvalid="keep", outputs=("features", "label"), chosen=True),
-    _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True, handleInvalid="skip"),
+    _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True),
     Row(  # the names that the formula leaves: none of its own columns in them
         "formulating/names",
         (

@@ -243,6 +243,36 @@ FEATURES = [
     ),
 ]
 
+ASSEMBLED = [
+    Row(
+        f"hashing/assembled-read-by-{name}",
+        (
+            spark.HashingTF(inputCol="w", outputCol="f", numFeatures=4096),
+            spark.HashingTF(inputCol="w", outputCol="g", numFeatures=8, binary=True),
+            spark.VectorAssembler(inputCols=["x", "f", "n", "g"], outputCol="features", handleInvalid="keep"),
+            model,
+        ),
+        train={
+            "w": column("array<string>", ["a", "b"], ["b"], ["a", "a", "c"], [], ["d", "b"], ["c"]),
+            "x": doubles(0.1, 1 / 3, -2.7, 3.1, 0.0, 1.0),
+            "n": column("int", 1, 2, 3, 4, 0, 7),
+            "label": doubles(1.0, 0.0, 1.0, 0.0, 1.0, 0.0, nullable=False),
+        },
+        rows={
+            "w": column("array<string>", ["a", "a", "b"], [], ["unseen", "b"], ["c", "d"], ["a"]),
+            "x": doubles(0.1, -0.0, 123456.789, 16777217.0, INF),
+            "n": column("int", 0, -7, 3, None, 1),
+        },
+        outputs=outputs,
+        word=word,
+    )
+    for name, model, word, outputs in (
+        ("logistic-regression", spark.LogisticRegression(maxIter=5), "elementary", CLASSIFIED),
+        ("forest", spark.RandomForestClassifier(numTrees=5, seed=3), "bit", CLASSIFIED),
+        ("idf", spark.IDF(inputCol="features", outputCol="z"), "bit", ("z",)),
+    )
+]
+
 NEAR = column(
     "array<string>", ["a", "b", "c", "a"], ["b", "ß", ""], ["a", "日本", "b"], ["d", "b", "a", "c"], ["ß", "d"]
 )
@@ -259,4 +289,4 @@ EMBEDDED = [
     for size, least in ((1, 0), (5, 0), (33, 2))
 ]
 
-ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + EMBEDDED
+ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + ASSEMBLED + EMBEDDED

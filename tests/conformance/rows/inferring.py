@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, vectors
-from tests.conformance.rows.linear import TERNARY, N, X
+from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, texts, vectors
+from tests.conformance.rows.linear import N, X
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
 COUNTS = tuple(tuple(float((i * 37 + i * i * j + j * 5) % 7) / 3 for j in range(4)) for i in range(N))
 BITS = tuple(tuple(float((i * 13 + i * i * (j + 1) + j) % 5 < 2) for j in range(4)) for i in range(N))
-LABELS = TERNARY
+LABELS = tuple(float((i * 5 + i // 3 + i // 7) % 3) for i in range(N))
+CALM = tuple(value for value in MILD if value < 1e6)  # of a likelihood of 1e14 a step is already 0.01
 NOT_BELOW = tuple(value for value in MILD if value >= 0)
 ASKED = (*rolled(NOT_BELOW, 4), *COUNTS, sparse(4, {1: 2.7}), sparse(4, {0: 1 / 3, 2: 0.0}), (0.1, -1.5, 0.0, 1.0),
          (0.1, NAN, 0.0, 1.0), (5e-324, 0.0, 0.0, -5e-324), (0.0, -0.0, 0.0, 0.0), (300.0, 1e5, 0.1, 7e4))  # fmt: skip
@@ -16,6 +17,7 @@ BINARY = (*BITS, sparse(4, {1: 1.0}), sparse(4, {0: 1.0, 2: 0.0}), (0.0, -0.0, 1
           (1.0, NAN, 0.0, 0.0), (1.0000000000000002, 1.0, 1.0, 1.0), (-1.0, 0.0, 0.0, 0.0), (INF, 0.0, 1.0, 1.0))  # fmt: skip
 PURE = tuple(tuple(value if (i + j) % 3 else 0.0 for j, value in enumerate(row)) for i, row in enumerate(COUNTS))
 ABSENT = tuple((*row[:3], float(label == 1.0 and row[0] > 1)) for row, label in zip(COUNTS, LABELS, strict=True))
+DENSE = tuple(row for row in ASKED if isinstance(row, tuple))  # a client's vectors are, and a 0 times infinity differs
 ALWAYS = tuple((1.0, *row[1:3], float(label == 2.0)) for row, label in zip(BITS, LABELS, strict=True))
 
 
@@ -27,6 +29,7 @@ def _row(
     outputs: tuple[str, ...] = CLASSIFIED,
     smoke: bool = False,
     older: bool = False,
+    undecided: int = 0,
     **params: object,
 ) -> Row:
     return Row(
@@ -36,8 +39,29 @@ def _row(
         rows={"features": vectors(*asked)},
         outputs=outputs,
         word="elementary",
+        undecided=undecided,
         smoke=smoke,
         older=older,
+    )
+
+
+WORDS = ("the", "a", "ß", "日本", "spark", "triton", "fast", "slow", "x", "1")
+SAID = tuple(" ".join(WORDS[(i * k + k * k + i // 3) % 10] for k in range(i % 7)) for i in range(N))
+
+
+def _worded(kind: str, **hashed: object) -> Row:
+    """Of hashed words: vectors of few entries, of which no dense one may be made."""
+    return Row(
+        f"inferring/{kind}-of-words",
+        (
+            spark.Tokenizer(inputCol="t", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="features", numFeatures=3000, **hashed),
+            spark.NaiveBayes(modelType=kind),
+        ),
+        train={"t": texts(*SAID), "label": doubles(*LABELS)},
+        rows={"t": texts(*SAID, "", "unseen words", "the the the the")},
+        outputs=CLASSIFIED,
+        word="elementary",
     )
 
 
@@ -45,20 +69,30 @@ KINDS = {
     "multinomial": (COUNTS, ASKED),
     "complement": (COUNTS, ASKED),
     "bernoulli": (BITS, BINARY),
-    "gaussian": (X, (*rolled(MILD, 4), *X, sparse(4, {1: -2.7}), (0.1, NAN, 0.0, 1.0), (INF, 0.1, 0.0, 1.0))),
+    "gaussian": (X, (*rolled(CALM, 4), *X, sparse(4, {1: -2.7}), (0.1, NAN, 0.0, 1.0), (INF, 0.1, 0.0, 1.0))),
 }
+
+TIES = {
+    "multinomial": 0,
+    "complement": 1,
+    "bernoulli": 0,
+    "gaussian": 0,
+}  # without priors, nothing there fits every class
 
 ROWS = [
     *(
-        _row("", kind, *given, smoke=kind in ("multinomial", "gaussian"), older=kind == "multinomial")
+        _row("", kind, *given, smoke=kind in ("multinomial", "gaussian"), older=kind == "multinomial", undecided=TIES[kind])
         for kind, given in KINDS.items()
     ),
     *(_row("-thresholds", kind, *given, thresholds=[0.5, 0.1, 0.0]) for kind, given in KINDS.items()),
-    *(_row("-no-smoothing", kind, *KINDS[kind], smoothing=0.0) for kind in ("multinomial", "complement", "bernoulli")),
+    *(
+        _row("-no-smoothing", kind, *KINDS[kind], smoothing=0.0, undecided=TIES[kind])
+        for kind in ("multinomial", "complement", "bernoulli")
+    ),
     _row("-smoothing", "multinomial", *KINDS["multinomial"], smoothing=2.7),
-    _row("-zero-chance", "multinomial", ABSENT, (*ASKED, *ABSENT), smoothing=0.0),
-    _row("-zero-chance", "complement", ABSENT, (*ASKED, *ABSENT), smoothing=0.0),
-    _row("-sure-chance", "bernoulli", ALWAYS, (*BINARY, *ALWAYS), smoothing=0.0),
+    _row("-zero-chance", "multinomial", ABSENT, (*DENSE, *ABSENT), smoothing=0.0),
+    _row("-zero-chance", "complement", ABSENT, (*DENSE, *ABSENT), smoothing=0.0),
+    _row("-sure-chance", "bernoulli", ALWAYS, (*BITS, (0.5, 0.0, 0.0, 0.0), *ALWAYS), smoothing=0.0),
     _row("-infinite", "multinomial", COUNTS, ((INF, 0.1, 0.2, 0.3), (INF, 0.0, INF, 0.0))),
     _row(
         "-no-raw",
@@ -69,6 +103,9 @@ ROWS = [
         thresholds=[0.7, 0.2, 0.3],
     ),
     _row("-only-prediction", "gaussian", X, X, rawPredictionCol="", probabilityCol="", outputs=("prediction",)),
+    _worded("multinomial"),
+    _worded("complement"),
+    _worded("bernoulli", binary=True),
     Row(
         "inferring/assembled-and-weighted",
         (

@@ -16,6 +16,7 @@ from tests.conformance.row import (
     rolled,
     spark,
     sparse,
+    texts,
     vectors,
     width,
 )
@@ -92,12 +93,24 @@ ROWS = [
         outputs=("o",),
         refused="width of vector column 'v' is not known",
     ),
+    Row(  # of hashed words: those that are not there stay unstored
+        "selecting/words",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="v", numFeatures=97),
+            spark.ChiSqSelector(numTopFeatures=3, featuresCol="v", outputCol="c"),
+            spark.ElementwiseProduct(inputCol="c", outputCol="o", scalingVec=dense(INF, 1 / 3, INF)),
+        ),
+        train={"s": texts("a b a", "b c", "a", "c c c", "b b", "a a c", "d b", "d"), "label": doubles(*LABELS)},
+        rows={"s": texts("a b a", "b", "c d", "a", "", "ß 日本 a b c d e", "d d d d", "unseen")},
+        outputs=("o",),
+    ),
     Row(  # what the assembler stores not stays unstored: 0 · infinity behind it
         "selecting/stored",
         (
             spark.VectorAssembler(inputCols=[*"abcd"], outputCol="v"),
-            spark.VarianceThresholdSelector(featuresCol="v", outputCol="c"),
-            spark.ElementwiseProduct(inputCol="c", outputCol="o", scalingVec=dense(INF, INF, 1 / 3)),
+            spark.VarianceThresholdSelector(featuresCol="v", outputCol="w"),
+            spark.ElementwiseProduct(inputCol="w", outputCol="o", scalingVec=dense(INF, INF, 1 / 3)),
         ),
         train={name: doubles(*values) for name, values in zip("abcd", zip(*rolled((1.0, 0.0, 0.1, 3.1, -2.7), 4), strict=True), strict=True)}
         | {"b": doubles(1.0, 1.0, 1.0, 1.0, 1.0)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import INF, MILD, NAN, Row, column, dense, rolled, spark, sparse, vectors, width  # noqa: F401
+from tests.conformance.row import INF, MILD, NAN, Row, rolled, spark, sparse, texts, vectors, width
 
 IO = {"inputCol": "v", "outputCol": "o"}
 SETS = (
@@ -41,6 +41,18 @@ ROWS = [
         train={"v": vectors(*rolled((1 / 3, -2.7, 3.1, 0.1, 7.7, -1.5), 3))},
         rows={"v": vectors((1 / 3, -2.7, 3.1), (0.1, 7.7, 1.0), (1.0, 2.0, 3.0))},
         outputs=("o",),
+        word="dot",
+    ),
+    Row(  # of few words among many slots
+        "sketching/min-hash-of-words",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.HashingTF(inputCol="w", outputCol="v", numFeatures=5003),
+            spark.MinHashLSH(numHashTables=3, seed=11, **IO),
+        ),
+        rows={"s": texts("a b a", "b", "the quick brown fox jumps", "a", "ß 日本 a b c d e f g h i", "fox fox fox")},
+        outputs=("o",),
+        smoke=True,
     ),
     Row(
         "sketching/min-hash-unknown-width",

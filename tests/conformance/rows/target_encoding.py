@@ -80,14 +80,22 @@ ROWS = [
         rows={each: ASKED[each] for each in "cd"},
         outputs=("c_indexed", "d_indexed"),
     ),
+    Row(
+        "target-encoding/no-label",
+        (spark.TargetEncoder(**ALONE),),
+        train={"c": doubles(0.0, 1.0), "label": doubles(None, None)},
+        rows={"c": doubles(0.0, 1.0)},
+        outputs=("o",),
+        refused="no row that it was fitted on had a label",
+    ),
     *(
         Row(
             f"target-encoding/{kind}",
             (spark.TargetEncoder(inputCol="c", outputCol="o", handleInvalid="keep", smoothing=1.7),),
-            train={"c": column(kind, *map(int, CODES)), "label": FITTED["label"]},
-            rows={"c": column(kind, 0, 1, 2, 7, 3, -1, None)},
+            train={"c": column(kind, *map(cast, CODES)), "label": FITTED["label"]},
+            rows={"c": column(kind, *map(cast, (0, 1, 2, 7, 3, -1)), None)},
             outputs=("o",),
         )
-        for kind in ("float", "bigint", "smallint", "tinyint")
+        for kind, cast in (("float", float), ("bigint", int), ("smallint", int), ("tinyint", int))
     ),
 ]  # fmt: skip

@@ -1,0 +1,159 @@
+"""One process a mutant: the spoilt module in place of the real one, and the recorded rows that reach it, until one notices."""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.util
+import multiprocessing
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.metadata import version
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from builder.stages.listing import converted
+from tests.conformance.record import entry
+from tests.conformance.row import Row
+from tests.conformance.table import TABLE
+from tests.mutants.planting import ROUNDED, Mutant, in_float32
+
+ROOT = Path(__file__).parents[2]
+SPARK = version("pyspark")
+SECONDS = 120  # for one mutant: what takes longer hangs, and somebody would notice
+
+
+@dataclass(frozen=True)
+class Result:
+    """`by`: the row that noticed, "" where none did. `idle`: the fault changed no number of any row's model."""
+
+    mutant: Mutant
+    by: str
+    idle: bool = False
+
+
+def rows_of(module: str) -> list[Row]:
+    """Recorded rows whose pipelines hold a class that the module, or one that imports it, converts; smoke rows first."""
+    classes = {found.spark_class for file in _importers(module) for found in converted(file)}
+    rows = [row for row in TABLE.values() if not row.notyet and entry(row, SPARK).is_dir()]
+    reached = [row for row in rows if classes & _classes(row)]
+    return sorted(reached, key=lambda row: (not row.smoke, bool(row.refused)))
+
+
+def run(mutants: Sequence[Mutant], rows: Sequence[Row], processes: int) -> Iterator[Result]:
+    """Each mutant's fate, as it comes to pass. Rows that noticed the mutant before are asked first."""
+    import onnxruntime  # noqa: F401  before the fork: a second for each mutant
+    import spox.opset.ai.onnx.ml.v5
+    import spox.opset.ai.onnx.v21  # noqa: F401
+
+    context = multiprocessing.get_context("fork")
+    waiting, running, killers = list(mutants), {}, dict.fromkeys(row.id for row in rows)
+    while waiting or running:
+        while waiting and len(running) < processes:
+            mutant, (end, other) = waiting.pop(0), context.Pipe(duplex=False)
+            order = [TABLE[id] for id in killers]
+            child = context.Process(target=_child, args=(mutant, order, other))
+            child.start()
+            other.close()
+            running[child] = (mutant, end, time.monotonic())
+        for child, (mutant, end, began) in list(running.items()):
+            if child.is_alive() and not end.poll(0.01) and time.monotonic() - began < SECONDS:
+                continue
+            del running[child]
+            by, idle = _told(child, end)
+            if by in killers:
+                killers = {by: None, **killers}
+            yield Result(mutant, by, idle)
+    return
+
+
+def _told(child: Any, end: Any) -> tuple[str, bool]:
+    try:
+        told: tuple[str, bool] = end.recv() if end.poll(0) else ("it hangs", False)
+    except EOFError:
+        told = ("it crashes", False)
+    if child.is_alive():
+        child.kill()
+    child.join()
+    return told
+
+
+def _child(mutant: Mutant, rows: Sequence[Row], end: Any) -> None:
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    changed: list[bool] = []
+    sys.meta_path.insert(0, _Spoilt(mutant, changed))
+    by = next((row.id for row in rows if _notices(row)), "")
+    end.send((by, not by and not changed and "float32" in mutant.key))
+    end.close()
+    os._exit(0)
+
+
+def _notices(row: Row) -> bool:
+    """Whether the row fails. Anything that is raised is noticed, but for the refusal that is wanted."""
+    try:
+        from builder.errors import ConversionRefused
+        from tests.conformance.answering import compiled, judge, recorded
+
+        if not row.refused:
+            return bool(judge(row, SPARK).wrong)
+        try:
+            compiled(row, recorded(row, SPARK))
+        except ConversionRefused as refused:
+            return not re.search(row.refused, str(refused))
+        return True
+    except Exception:
+        return True
+
+
+class _Spoilt(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the mutant's tree for its module's name."""
+
+    def __init__(self, mutant: Mutant, changed: list[bool]) -> None:
+        self._mutant, self._changed = mutant, changed
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        return importlib.util.spec_from_loader(name, self) if name == self._mutant.module else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)[ROUNDED] = self._rounded
+        exec(self._code(), vars(module))
+
+    def _code(self) -> CodeType:
+        return compile(self._mutant.tree, self._mutant.module, "exec", dont_inherit=True)
+
+    def _rounded(self, value: Any) -> Any:
+        import numpy as np
+
+        rounded = in_float32(value)
+        if rounded is not value and not np.array_equal(rounded, value, equal_nan=True):
+            self._changed.append(True)
+        return rounded
+
+
+def _importers(module: str) -> set[Path]:
+    """The files of modules that import this one, over any number of steps; its own among them."""
+    imports = {file: _imported(file) for file in (ROOT / "builder").rglob("*.py")}
+    names = {file: ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in imports}
+    found = {file for file, name in names.items() if name == module}
+    while True:
+        more = {file for file, read in imports.items() if read & {names[one] for one in found}} - found
+        if not more:
+            return {file for file in found if file.parent.name == "stages"}
+        found |= more
+
+
+def _imported(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def _classes(row: Row) -> set[str]:
+    """Spark classes that stand in the row's saved pipeline, nested ones too."""
+    texts = (entry(row, SPARK) / "pipeline").rglob("metadata/part-*")
+    return {name for text in texts for name in re.findall(r'"class":"([\w.]+)"', text.read_text(encoding="utf-8"))}
