@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,8 @@ def _extreme(greatest: bool) -> Rule:
 
 def _log(scope: Scope, node: Any) -> Value:
     base, *of = scope.all(node, "this", "expression", optional=1)
+    if of and isinstance(base.literal, int | float | Decimal) and base.literal > 0:
+        return mathematics.logarithm(of[0], math.log(base.literal))
     return mathematics.logarithm_to_base(base, of[0]) if of else mathematics.logarithm(base)
 
 

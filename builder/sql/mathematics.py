@@ -78,17 +78,18 @@ def logarithm(a: Value, scale: float = 1.0) -> Value:
     x, nulls = _positive(a)
     y = log(x) if scale == 1.0 else op.div(log(x), constant(scale))
     slope = _log_slope(x)
-    return _of(a, y, lambda s: op.where(op.equal(s, constant(0.0)), s, slope(s)), nulls)
+    steep = constant(1.0 / abs(scale) if scale else np.inf)
+    return _of(a, y, lambda s: op.where(op.equal(s, constant(0.0)), s, op.mul(slope(s), steep)), nulls)
 
 
 def logarithm_of_one_more(a: Value) -> Value:
-    """log1p, also near 0: ln u * x / (u - 1) with u = 1 + x; null at and below -1."""
+    """log1p, also near 0: ln u * (x / (u - 1)) with u = 1 + x; null at and below -1."""
     a = to_double(a)
     x, nulls = _positive(a, -1.0)
     u = op.add(constant(1.0), x)
     less = op.sub(u, constant(1.0))
     easy = op.or_(op.equal(less, constant(0.0)), op.isinf(u))
-    y = op.div(op.mul(log(u), x), op.where(easy, constant(1.0), less))
+    y = op.mul(log(u), op.div(x, op.where(easy, constant(1.0), less)))
     y = op.where(op.equal(less, constant(0.0)), x, op.where(op.isinf(u), log(u), y))
     return _of(a, y, None, nulls)
 
@@ -114,10 +115,13 @@ def power(a: Value, b: Value) -> Value:
     one = op.equal(op.abs(a.var), constant(1.0))
     y = op.where(op.or_(op.isnan(b.var), op.and_(one, op.isinf(b.var))), _NAN, y)
     slack = _own(y)
-    for value in (a, b):
-        own = unsure(value)
-        slack = slack if own is None else op.add(slack, own)
-    return Value(DOUBLE, y, any_null(a, b), strict_fails(a, b), slack)
+    if a.slack is not None:  # |b| times what a moves by, relative to itself
+        moved = op.div(op.mul(op.abs(b.var), a.slack), op.sub(op.abs(a.var), a.slack))
+        lost = op.or_(op.greater_or_equal(a.slack, op.abs(a.var)), op.isnan(moved))
+        grown = op.mul(op.abs(y), exponential_growth(op.where(lost, constant(np.inf), moved)))
+        slack = op.where(op.equal(a.slack, constant(0.0)), slack, op.add(slack, grown))
+    own = unsure(b)
+    return Value(DOUBLE, y, any_null(a, b), strict_fails(a, b), slack if own is None else op.add(slack, own))
 
 
 def square_root(a: Value) -> Value:
@@ -126,16 +130,21 @@ def square_root(a: Value) -> Value:
     y = op.sqrt(a.var)
     slack = None
     if a.slack is not None:
-        moved = op.div(a.slack, y)
-        slack = op.where(op.equal(a.slack, constant(0.0)), constant(0.0), op.add(moved, _own(y)))
-        slack = op.where(op.isnan(slack), constant(np.inf), slack)
+        slack = op.add(op.div(a.slack, y), _own(y))
+        slack = op.where(op.greater(op.abs(a.var), a.slack), slack, constant(np.inf))
+        settled = op.or_(op.equal(a.slack, constant(0.0)), op.less(op.add(a.var, a.slack), constant(0.0)))
+        slack = op.where(settled, constant(0.0), slack)
     return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def sign_of(a: Value) -> Value:
     a = to_double(a)
     y = op.where(op.isnan(a.var), _NAN, op.sign(op.where(op.isnan(a.var), constant(0.0), a.var)))
-    return Value(DOUBLE, y, a.nulls, a.fails, unsure(a))
+    slack = None
+    if a.slack is not None:
+        slack = op.where(op.greater(op.abs(a.var), a.slack), constant(0.0), constant(np.inf))
+        slack = op.where(op.equal(a.slack, constant(0.0)), constant(0.0), slack)
+    return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def times(a: Value, factor: float) -> Value:

@@ -35,7 +35,7 @@ _UNSAID = {
 
 @dataclass(frozen=True)
 class Item:
-    """One selected expression. `name` is "" where the statement gives none."""
+    """One selected expression and its name."""
 
     name: str
     expression: Any
@@ -70,7 +70,7 @@ class Statement:
 
     def writes(self) -> tuple[str, ...]:
         """Columns that it makes: a column selected under its own name is none."""
-        return tuple(item.name for item in self.items if item.name and item.source != item.name)
+        return tuple(item.name for item in self.items if item.source != item.name)
 
 
 @lru_cache(maxsize=64)
@@ -100,8 +100,11 @@ def parse(text: str) -> Statement:
     if any(star.args.get(what) for star in stars for what in ("except_", "except", "replace", "rename")):
         raise Refused(f"the statement {text!r} has * EXCEPT.", fix="name the columns.")
     where = select.args.get("where")
+    nameless = [item.text for item in items if not item.name]
+    if nameless:
+        raise Refused(f"the statement {text!r} gives no name to {', '.join(nameless)}.", fix="give it one: … AS name.")
     statement = Statement(tuple(items), bool(stars), None if where is None else where.this)
-    names = [name.lower() for name in (item.name for item in items) if name]
+    names = [name.lower() for name in (item.name for item in items)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if stars:
         twice += sorted({item.name for item in items if item.source is not None and item.source == item.name})
