@@ -149,6 +149,26 @@ def test_the_stages_beside_an_unknown_one_are_judged_all_the_same(saved) -> None
     assert [spec.name for spec in asked_for(pipeline, SCHEMA, RULES)] == ["a", "b"]
 
 
+def _unreadable(stage: SavedStage) -> tuple[str, ...]:
+    raise Refused("its statement is not understood.", fix="write another.")
+
+
+@converts("test.Statement", word="bit", reads=_unreadable, writes=_unreadable, drops=_unreadable)
+def statement_of(stage: SavedStage, x: Number) -> Number:
+    return x
+
+
+def test_a_stage_whose_columns_cannot_be_told_is_refused_beside_the_others(saved) -> None:
+    stages = [halved("H_1", ("a", "a2"), colour="red"), Stage("test.Statement", "S_1", {}), glued("a2"), predictor()]
+    rules = {**RULES, **{rule.spark_class: rule for rule in statement_of.__rules__}}
+
+    verdicts, servable = judge(saved(*stages), SCHEMA, rules)
+
+    assert servable is None
+    assert [(verdict.uid, verdict.verdict) for verdict in verdicts[:2]] == [("H_1", "refused"), ("S_1", "refused")]
+    assert verdicts[1].fix == "write another."
+
+
 def test_an_unknown_stage_that_does_not_tell_what_it_writes_is_never_dropped(saved) -> None:
     statement = Stage("test.SQL", "SQL_1", {"statement": "SELECT * FROM __THIS__ WHERE a > 0"})
 

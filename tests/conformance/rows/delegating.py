@@ -104,6 +104,7 @@ ROWS = [
         rows={"t": texts(*SAID, "", "unseen words")},
         outputs=BOTH,
         word="elementary",
+        undecided=4,  # of no word known, classes of as many rows are as likely
     ),
     Row(
         "delegating/assembled-then-labelled",

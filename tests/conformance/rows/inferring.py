@@ -7,6 +7,7 @@ from tests.conformance.rows.linear import N, X
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
 COUNTS = tuple(tuple(float((i * 37 + i * i * j + j * 5) % 7) / 3 for j in range(4)) for i in range(N))
+VARIED = tuple((*row[:3], (i * 3 % 7) / 5 - 0.3) for i, row in enumerate(X))
 BITS = tuple(tuple(float((i * 13 + i * i * (j + 1) + j) % 5 < 2) for j in range(4)) for i in range(N))
 LABELS = tuple(float((i * 5 + i // 3 + i // 7) % 3) for i in range(N))
 CALM = tuple(value for value in MILD if value < 1e6)  # of a likelihood of 1e14 a step is already 0.01
@@ -69,9 +70,10 @@ KINDS = {
     "multinomial": (COUNTS, ASKED),
     "complement": (COUNTS, ASKED),
     "bernoulli": (BITS, BINARY),
-    "gaussian": (X, (*rolled(CALM, 4), *X, sparse(4, {1: -2.7}), (0.1, NAN, 0.0, 1.0), (INF, 0.1, 0.0, 1.0))),
+    "gaussian": (VARIED, (*rolled(CALM, 4), *VARIED, sparse(4, {1: -2.7}), (0.1, NAN, 0.0, 1.0), (INF, 0.1, 0.0, 1.0))),
 }
 
+FEW_OR_MANY = (0, *(1 << j for j in range(8)), 0b10001, 0b100010, 0b11, 0b1001000, 255, 127, 191)
 TIES = {
     "multinomial": 0,
     "complement": 1,
@@ -102,7 +104,7 @@ ROWS = [
         outputs=("probability", "prediction"),
         thresholds=[0.7, 0.2, 0.3],
     ),
-    _row("-only-prediction", "gaussian", X, X, rawPredictionCol="", probabilityCol="", outputs=("prediction",)),
+    _row("-only-prediction", "gaussian", VARIED, VARIED, rawPredictionCol="", probabilityCol="", outputs=("prediction",)),
     _worded("multinomial"),
     _worded("complement"),
     _worded("bernoulli", binary=True),
@@ -125,13 +127,12 @@ ROWS = [
     Row(  # its slots are stored only where they are not 0
         "inferring/zero-chance-of-what-is-not-stored",
         (
-            spark.VectorAssembler(inputCols=["a", "b", "c", "d", "e"], outputCol="v"),
+            spark.VectorAssembler(inputCols=[*"abcdefgh"], outputCol="v"),
             spark.NaiveBayes(featuresCol="v", labelCol="y", smoothing=0.0),
         ),
-        train={
-            name: doubles(*(float(i % 3 == j % 3) for i in range(N))) for j, name in enumerate("abcde")
-        } | {"y": doubles(*(float(i % 3) for i in range(N)))},
-        rows={name: doubles(*(float((i >> j) & 1) for i in range(20))) for j, name in enumerate("abcde")},
+        train={name: doubles(*(float(i % 4 == j % 4) for i in range(N))) for j, name in enumerate("abcdefgh")}
+        | {"y": doubles(*(float(i % 4) for i in range(N)))},
+        rows={name: doubles(*(float((bits >> j) & 1) for bits in FEW_OR_MANY)) for j, name in enumerate("abcdefgh")},
         outputs=CLASSIFIED,
         word="elementary",
     ),

@@ -110,6 +110,15 @@ ROWS = [
         **LINKED,
     ),
     _row(
+        "offset-gaussian-endless",
+        REAL,
+        offsetCol="o",
+        offset=doubles(*OFFSETS.values, nullable=False),
+        asked=X[:3],
+        asked_offset=doubles(float("inf"), float("-inf"), float("nan"), nullable=False),
+        **LINKED,
+    ),
+    _row(
         "offset-int",
         COUNTS,
         family="poisson",
