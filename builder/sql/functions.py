@@ -143,6 +143,10 @@ def _round(even: bool) -> Rule:
     return rule
 
 
+def _whole_number(up: bool) -> Rule:
+    return lambda scope, node: mathematics.whole(scope.all(node, "this")[0], scope.ansi, up=up)
+
+
 def _whole(scope: Scope, node: Any, value: Value) -> int:
     if not isinstance(value.literal, int) or isinstance(value.literal, bool) or not value.kind.integral:
         raise Refused(f"{node.sql(dialect='spark')} cuts at a place that is no literal.")
@@ -255,8 +259,8 @@ RULES: Mapping[str, Rule] = {
     "degrees": _unary(lambda a: mathematics.times(a, math.degrees(1.0))),
     "radians": _unary(lambda a: mathematics.times(a, math.radians(1.0))),
     "rint": _unary(mathematics.nearest_even),
-    "floor": _unary(lambda a: mathematics.whole(a, up=False)),
-    "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
+    "floor": _whole_number(up=False),
+    "ceil": _whole_number(up=True),
     "round": _round(even=False),
     "concat": lambda scope, node: wording.concatenated(scope.all(node, "expressions")),
     "dpipe": lambda scope, node: wording.concatenated(scope.all(node, "this", "expression")),

@@ -161,8 +161,11 @@ def nearest_even(a: Value) -> Value:
     return Value(DOUBLE, op.round(a.var), a.nulls, a.fails, unsure(a))
 
 
-def whole(a: Value, *, up: bool) -> Value:
-    """floor and ceil: a long of a double, saturating; a decimal of a decimal."""
+def whole(a: Value, ansi: bool, *, up: bool) -> Value:
+    """floor and ceil: a long of a double, saturating, with ANSI failing beyond its ends (NaN is 0); a decimal of a decimal.
+
+    Spark 4.0 saturates with ANSI too; 4.3 fails.
+    """
     if a.kind.integral:
         return replace(cast(a, LONG, ansi=False), origin=None, literal=None)
     step = op.ceil if up else op.floor
@@ -180,7 +183,10 @@ def whole(a: Value, *, up: bool) -> Value:
         return clamped(step(var), -(2**63), 2**63 - 1)
 
     slack = None if a.slack is None else stepped(*(stepped_to(move(a.var, a.slack)) for move in (op.sub, op.add)))
-    return Value(LONG, stepped_to(a.var), a.nulls, a.fails, slack)
+    value = Value(LONG, stepped_to(a.var), a.nulls, a.fails, slack)
+    moved, end = step(a.var), constant(2.0**63)
+    beyond = op.or_(op.greater(moved, end), op.less(moved, op.neg(end)))
+    return value.failing(beyond, "the result overflows") if ansi else value
 
 
 def rounded(a: Value, places: int, *, even: bool) -> Value:
@@ -214,17 +220,19 @@ def rounded(a: Value, places: int, *, even: bool) -> Value:
 def _rounded(x: Var, places: int, even: bool) -> tuple[Var, Var | None]:
     """Spark rounds what Double.toString prints: x lies at a half where it is the double next to one.
 
-    Exact below 2^53 / 10^(places + 1); beyond, one last place of tolerance.
+    Exact below 2^53 / 10^(places + 1), to no places everywhere; beyond, one last place of tolerance.
     """
     unit = 10.0**places
     size = op.abs(x)
     odd = op.or_(op.isnan(x), op.isinf(x))
     size = op.where(odd, constant(0.0), size)
-    large = op.greater_or_equal(size, constant(2.0**53 / (10 * unit if places else 1.0)))
+    large = op.greater_or_equal(size, constant(2.0**53 / (10 * unit) if places else 2.0**52))
     small = op.where(large, constant(0.0), size)
     low = op.floor(op.mul(small, constant(unit)))
 
     def edge(k: Var) -> Var:  # the double next to (k + 1/2) / unit
+        if not places:
+            return op.add(k, constant(0.5))
         return op.div(op.add(op.mul(k, constant(10.0)), constant(5.0)), constant(10.0 * unit))
 
     before = op.sub(low, constant(1.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from builder.errors import Refused
@@ -83,6 +84,11 @@ def parse(text: str) -> Statement:
     except (errors.SqlglotError, RecursionError) as error:
         told = str(error).splitlines()[0]
         raise Refused(f"the statement {text!r} is not understood: {told}", fix="write it as a plain SELECT.") from error
+    if _side_by_side(text):
+        raise Refused(
+            f"the statement {text!r} has two strings side by side, which Spark 3 and 4 read differently.",
+            fix="write a quote inside a string as \\'.",
+        )
     fix = "make that DataFrame before the pipeline; a row is answered alone."
     if select.key != "select":
         raise Refused(f"the statement {text!r} is no SELECT.", fix=fix)
@@ -153,6 +159,14 @@ def column_name(node: Any) -> str:
 
 def _columns(expression: Any) -> Iterator[Any]:
     return (node for node in expression.walk(bfs=False) if node.key == "column" and not _is_star(node))
+
+
+def _side_by_side(text: str) -> bool:
+    """'it''s' is `its` to Spark 3 and `it's` to Spark 4."""
+    from sqlglot.dialects import Spark
+
+    kinds = [token.token_type.name for token in Spark().tokenize(text)]
+    return any(pair == ("STRING", "STRING") for pair in pairwise(kinds))
 
 
 def carrying(text: str, column: str) -> str:

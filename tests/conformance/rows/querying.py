@@ -104,7 +104,7 @@ _CAST_TEXTS = tuple(f"CAST({name} AS {to})" for name in "dlq" for to in _CASTS)
 _EXACT = (
     "sqrt(x)", "floor(x)", "ceil(x)", "ceiling(n)", "rint(x)", "sign(x)", "abs(x)", "round(x)", "bround(x)", "nanvl(x, n)",
     "nanvl(n, 7)", "isnan(n)", "x = x", "x > 1e308D", "-x", "x IN (1, 0.1, 1e308D)", "x IN (NULL, 0.5)",
-    "x BETWEEN -1.5 AND 0.1", "round(i)", "floor(i)", "round(i, 1)", "i > 0.5", "i * 1.5", "i + 0.25", "i / 4.0", "x * 1.5",
+    "x BETWEEN -1.5 AND 0.1", "round(i)", "floor(i)", "i > 0.5", "i * 1.5", "i + 0.25", "i / 4.0", "x * 1.5",
     "x + 1", "2 - x", "1L + i", "i % 3", "x % 2", "pmod(i, 3)", "pmod(x, 1.5)", "CASE WHEN x > 0.1 THEN 1.5 ELSE 0.25 END",
     "CASE WHEN n > 0 THEN i ELSE 0.5 END", "least(i, 2.5)", "nullif(x, 0.1)", "i IN (1, 2.5)", "1 = 1", "i + NULL", "i / 2.0", "degrees(x)", "radians(x)",
 )  # fmt: skip
@@ -138,7 +138,7 @@ _AFTER = (
     "sqrt(prediction)", "abs(-prediction)", "greatest(prediction, 1)", "floor(prediction)", "sign(prediction)", "prediction IN (1, 2)",
     "CASE WHEN prediction > 2 THEN prediction ELSE 0 END", "coalesce(prediction, 0)", "if(prediction > 1, 'more', 'less')",
     "prediction BETWEEN 0 AND 3 AND a > 0", "CAST(prediction AS FLOAT)", "1 / (1 + exp(-prediction))", "degrees(prediction)",
-    "nullif(prediction, 1)", "isnan(prediction)", "log10(prediction)", "pow(prediction, 2)", "expm1(prediction)",
+    "nullif(prediction, 1)", "isnan(prediction)", "log10(prediction)", "pow(prediction, 2)", "expm1(prediction)", "round(CAST(a AS INT), 1)",
 )  # fmt: skip
 
 ROWS = [
