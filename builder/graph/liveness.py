@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.errors import ConversionRefused, Refusal, Refused, UsageError
+from builder.errors import Refused, UsageError
 from builder.graph.rules import Rule, columns_of
 from builder.sparkml.reader import SavedStage
 from builder.types import INVALID, Schema
@@ -34,12 +34,11 @@ def plan(
 
     A stage that no rule knows is kept, to be refused, where nothing tells what it writes, or where it may have written a
     column that is missing. Raises UsageError where an output does not exist, or a kept stage reads a column that nothing
-    gives, and no such stage is there to blame; ConversionRefused where a stage does not tell its columns.
+    gives, and no such stage is there to blame.
     """
-    _check_names(stages, rules)
     chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
     inputs = {field.name for field in schema}
-    unknown = {index for index, stage in enumerate(stages) if stage.spark_class not in rules}
+    unknown = {index for index, stage in enumerate(stages) if not _is_told(stage, rules)}
     lost = _check_outputs(chosen, stages, rules, inputs, bool(unknown))
     forced = set(unknown) if lost or not chosen else {index for index in unknown if not writes(stages[index], rules)}
     while True:
@@ -47,7 +46,10 @@ def plan(
         more = {
             index
             for index, stage in enumerate(stages)
-            if not kept[index] and _drops_rows(stage, rules) and set(reads(stage, rules)) <= live
+            if not kept[index]
+            and index not in unknown
+            and _drops_rows(stage, rules)
+            and set(reads(stage, rules)) <= live
         }
         if not more:
             break
@@ -77,17 +79,19 @@ def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> 
 
 
 def reads(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    """Columns that a stage reads; of a class that no rule knows, what its params' names tell."""
+    """Columns that a stage reads; of a class that no rule knows, what its params' names tell; none where it cannot tell."""
     rule = rules.get(stage.spark_class)
-    return rule.inputs(stage) if rule else columns_of(stage, _READS)
+    if rule is None:
+        return columns_of(stage, _READS)
+    return rule.inputs(stage) if _is_told(stage, rules) else ()
 
 
 def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    """Columns that a stage writes, "" where one is switched off; of an unknown class, what its params' names tell."""
+    """Columns that a stage writes, "" where one is switched off; of other stages as `reads` has it."""
     rule = rules.get(stage.spark_class)
-    if rule:
-        return rule.outputs(stage)
-    return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+    if rule is None:
+        return tuple(column for name in _WRITES for column in columns_of(stage, [name]))
+    return rule.outputs(stage) if _is_told(stage, rules) else ()
 
 
 def _offered(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
@@ -117,16 +121,16 @@ def _drops_rows(stage: SavedStage, rules: Mapping[str, Rule]) -> bool:
     return rule is not None and rule.drops_rows(stage)
 
 
-def _check_names(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> None:
-    """Which columns a statement reads and writes is known once it is understood."""
-    refused = []
-    for stage in stages:
-        try:
-            reads(stage, rules), writes(stage, rules)
-        except Refused as error:
-            refused.append(Refusal(stage.uid, error.reason, error.fix))
-    if refused:
-        raise ConversionRefused(refused, len(stages))
+def _is_told(stage: SavedStage, rules: Mapping[str, Rule]) -> bool:
+    """Whether a rule knows the stage's class, and the stage tells its columns (a statement must be understood first)."""
+    if stage.spark_class not in rules:
+        return False
+    try:
+        rules[stage.spark_class].inputs(stage)
+        rules[stage.spark_class].outputs(stage)
+    except Refused:
+        return False
+    return True
 
 
 def _check_outputs(

@@ -78,9 +78,27 @@ class Sparse:
 
     def at(self, slots: Array) -> Var:
         """[N, len(slots)] float64: these slots alone, each named once."""
-        places = np.full(self.width, len(slots), dtype=np.int64)  # all others fall into one column behind
+        return self._narrow(self.values, slots)
+
+    def stored_at(self, slots: Array) -> Var:
+        """[N, len(slots)] bool: which of these slots Spark's vector stores."""
+        return op.greater(self._narrow(op.cast(self.there, to=np.float64), slots), constant(0.0))
+
+    def picked(self, slots: Array) -> Sparse:
+        """These slots alone, ascending, as entries of a narrower vector."""
+        places = op.gather(table(self._places(slots)), self.indices)
+        kept = op.less(places, op.const(np.array(len(slots), dtype=np.int64)))
+        indices = op.min([places, op.const(np.array(len(slots) - 1, dtype=np.int64))])
+        return replace(self.where(kept), indices=indices, width=len(slots))
+
+    def _places(self, slots: Array) -> Array:
+        """[width]: each slot's place among those that are asked for; all others fall into one column behind."""
+        places = np.full(self.width, len(slots), dtype=np.int64)
         places[slots] = np.arange(len(slots))
-        spread = spread_out(self.values, op.gather(table(places), self.indices), len(slots) + 1)
+        return places
+
+    def _narrow(self, values: Var, slots: Array) -> Var:
+        spread = spread_out(values, op.gather(table(self._places(slots)), self.indices), len(slots) + 1)
         return op.slice(spread, _ints(0), _ints(len(slots)), _ints(1))
 
 

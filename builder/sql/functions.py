@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,8 @@ def _extreme(greatest: bool) -> Rule:
 
 def _log(scope: Scope, node: Any) -> Value:
     base, *of = scope.all(node, "this", "expression", optional=1)
+    if of and isinstance(base.literal, int | float | Decimal) and base.literal > 0:
+        return mathematics.logarithm(of[0], math.log(base.literal))
     return mathematics.logarithm_to_base(base, of[0]) if of else mathematics.logarithm(base)
 
 
@@ -138,6 +141,10 @@ def _round(even: bool) -> Rule:
         return mathematics.rounded(this, places[0].literal if places else 0, even=even)
 
     return rule
+
+
+def _whole_number(up: bool) -> Rule:
+    return lambda scope, node: mathematics.whole(scope.all(node, "this")[0], scope.ansi, up=up)
 
 
 def _whole(scope: Scope, node: Any, value: Value) -> int:
@@ -252,8 +259,8 @@ RULES: Mapping[str, Rule] = {
     "degrees": _unary(lambda a: mathematics.times(a, math.degrees(1.0))),
     "radians": _unary(lambda a: mathematics.times(a, math.radians(1.0))),
     "rint": _unary(mathematics.nearest_even),
-    "floor": _unary(lambda a: mathematics.whole(a, up=False)),
-    "ceil": _unary(lambda a: mathematics.whole(a, up=True)),
+    "floor": _whole_number(up=False),
+    "ceil": _whole_number(up=True),
     "round": _round(even=False),
     "concat": lambda scope, node: wording.concatenated(scope.all(node, "expressions")),
     "dpipe": lambda scope, node: wording.concatenated(scope.all(node, "this", "expression")),

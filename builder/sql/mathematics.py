@@ -78,17 +78,18 @@ def logarithm(a: Value, scale: float = 1.0) -> Value:
     x, nulls = _positive(a)
     y = log(x) if scale == 1.0 else op.div(log(x), constant(scale))
     slope = _log_slope(x)
-    return _of(a, y, lambda s: op.where(op.equal(s, constant(0.0)), s, slope(s)), nulls)
+    steep = constant(1.0 / abs(scale) if scale else np.inf)
+    return _of(a, y, lambda s: op.where(op.equal(s, constant(0.0)), s, op.mul(slope(s), steep)), nulls)
 
 
 def logarithm_of_one_more(a: Value) -> Value:
-    """log1p, also near 0: ln u * x / (u - 1) with u = 1 + x; null at and below -1."""
+    """log1p, also near 0: ln u * (x / (u - 1)) with u = 1 + x; null at and below -1."""
     a = to_double(a)
     x, nulls = _positive(a, -1.0)
     u = op.add(constant(1.0), x)
     less = op.sub(u, constant(1.0))
     easy = op.or_(op.equal(less, constant(0.0)), op.isinf(u))
-    y = op.div(op.mul(log(u), x), op.where(easy, constant(1.0), less))
+    y = op.mul(log(u), op.div(x, op.where(easy, constant(1.0), less)))
     y = op.where(op.equal(less, constant(0.0)), x, op.where(op.isinf(u), log(u), y))
     return _of(a, y, None, nulls)
 
@@ -114,10 +115,13 @@ def power(a: Value, b: Value) -> Value:
     one = op.equal(op.abs(a.var), constant(1.0))
     y = op.where(op.or_(op.isnan(b.var), op.and_(one, op.isinf(b.var))), _NAN, y)
     slack = _own(y)
-    for value in (a, b):
-        own = unsure(value)
-        slack = slack if own is None else op.add(slack, own)
-    return Value(DOUBLE, y, any_null(a, b), strict_fails(a, b), slack)
+    if a.slack is not None:  # |b| times what a moves by, relative to itself
+        moved = op.div(op.mul(op.abs(b.var), a.slack), op.sub(op.abs(a.var), a.slack))
+        lost = op.or_(op.greater_or_equal(a.slack, op.abs(a.var)), op.isnan(moved))
+        grown = op.mul(op.abs(y), exponential_growth(op.where(lost, constant(np.inf), moved)))
+        slack = op.where(op.equal(a.slack, constant(0.0)), slack, op.add(slack, grown))
+    own = unsure(b)
+    return Value(DOUBLE, y, any_null(a, b), strict_fails(a, b), slack if own is None else op.add(slack, own))
 
 
 def square_root(a: Value) -> Value:
@@ -126,16 +130,21 @@ def square_root(a: Value) -> Value:
     y = op.sqrt(a.var)
     slack = None
     if a.slack is not None:
-        moved = op.div(a.slack, y)
-        slack = op.where(op.equal(a.slack, constant(0.0)), constant(0.0), op.add(moved, _own(y)))
-        slack = op.where(op.isnan(slack), constant(np.inf), slack)
+        slack = op.add(op.div(a.slack, y), _own(y))
+        slack = op.where(op.greater(op.abs(a.var), a.slack), slack, constant(np.inf))
+        settled = op.or_(op.equal(a.slack, constant(0.0)), op.less(op.add(a.var, a.slack), constant(0.0)))
+        slack = op.where(settled, constant(0.0), slack)
     return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def sign_of(a: Value) -> Value:
     a = to_double(a)
     y = op.where(op.isnan(a.var), _NAN, op.sign(op.where(op.isnan(a.var), constant(0.0), a.var)))
-    return Value(DOUBLE, y, a.nulls, a.fails, unsure(a))
+    slack = None
+    if a.slack is not None:
+        slack = op.where(op.greater(op.abs(a.var), a.slack), constant(0.0), constant(np.inf))
+        slack = op.where(op.equal(a.slack, constant(0.0)), constant(0.0), slack)
+    return Value(DOUBLE, y, a.nulls, a.fails, slack)
 
 
 def times(a: Value, factor: float) -> Value:
@@ -152,8 +161,11 @@ def nearest_even(a: Value) -> Value:
     return Value(DOUBLE, op.round(a.var), a.nulls, a.fails, unsure(a))
 
 
-def whole(a: Value, *, up: bool) -> Value:
-    """floor and ceil: a long of a double, saturating; a decimal of a decimal."""
+def whole(a: Value, ansi: bool, *, up: bool) -> Value:
+    """floor and ceil: a long of a double, saturating, with ANSI failing beyond its ends (NaN is 0); a decimal of a decimal.
+
+    Spark 4.0 saturates with ANSI too; 4.3 fails.
+    """
     if a.kind.integral:
         return replace(cast(a, LONG, ansi=False), origin=None, literal=None)
     step = op.ceil if up else op.floor
@@ -171,7 +183,10 @@ def whole(a: Value, *, up: bool) -> Value:
         return clamped(step(var), -(2**63), 2**63 - 1)
 
     slack = None if a.slack is None else stepped(*(stepped_to(move(a.var, a.slack)) for move in (op.sub, op.add)))
-    return Value(LONG, stepped_to(a.var), a.nulls, a.fails, slack)
+    value = Value(LONG, stepped_to(a.var), a.nulls, a.fails, slack)
+    moved, end = step(a.var), constant(2.0**63)
+    beyond = op.or_(op.greater(moved, end), op.less(moved, op.neg(end)))
+    return value.failing(beyond, "the result overflows") if ansi else value
 
 
 def rounded(a: Value, places: int, *, even: bool) -> Value:
@@ -205,17 +220,19 @@ def rounded(a: Value, places: int, *, even: bool) -> Value:
 def _rounded(x: Var, places: int, even: bool) -> tuple[Var, Var | None]:
     """Spark rounds what Double.toString prints: x lies at a half where it is the double next to one.
 
-    Exact below 2^53 / 10^(places + 1); beyond, one last place of tolerance.
+    Exact below 2^53 / 10^(places + 1), to no places everywhere; beyond, one last place of tolerance.
     """
     unit = 10.0**places
     size = op.abs(x)
     odd = op.or_(op.isnan(x), op.isinf(x))
     size = op.where(odd, constant(0.0), size)
-    large = op.greater_or_equal(size, constant(2.0**53 / (10 * unit if places else 1.0)))
+    large = op.greater_or_equal(size, constant(2.0**53 / (10 * unit) if places else 2.0**52))
     small = op.where(large, constant(0.0), size)
     low = op.floor(op.mul(small, constant(unit)))
 
     def edge(k: Var) -> Var:  # the double next to (k + 1/2) / unit
+        if not places:
+            return op.add(k, constant(0.5))
         return op.div(op.add(op.mul(k, constant(10.0)), constant(5.0)), constant(10.0 * unit))
 
     before = op.sub(low, constant(1.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from builder.errors import Refused
@@ -35,7 +36,7 @@ _UNSAID = {
 
 @dataclass(frozen=True)
 class Item:
-    """One selected expression. `name` is "" where the statement gives none."""
+    """One selected expression and its name."""
 
     name: str
     expression: Any
@@ -70,7 +71,7 @@ class Statement:
 
     def writes(self) -> tuple[str, ...]:
         """Columns that it makes: a column selected under its own name is none."""
-        return tuple(item.name for item in self.items if item.name and item.source != item.name)
+        return tuple(item.name for item in self.items if item.source != item.name)
 
 
 @lru_cache(maxsize=64)
@@ -83,6 +84,11 @@ def parse(text: str) -> Statement:
     except (errors.SqlglotError, RecursionError) as error:
         told = str(error).splitlines()[0]
         raise Refused(f"the statement {text!r} is not understood: {told}", fix="write it as a plain SELECT.") from error
+    if _side_by_side(text):
+        raise Refused(
+            f"the statement {text!r} has two strings side by side, which Spark 3 and 4 read differently.",
+            fix="write a quote inside a string as \\'.",
+        )
     fix = "make that DataFrame before the pipeline; a row is answered alone."
     if select.key != "select":
         raise Refused(f"the statement {text!r} is no SELECT.", fix=fix)
@@ -100,8 +106,11 @@ def parse(text: str) -> Statement:
     if any(star.args.get(what) for star in stars for what in ("except_", "except", "replace", "rename")):
         raise Refused(f"the statement {text!r} has * EXCEPT.", fix="name the columns.")
     where = select.args.get("where")
+    nameless = [item.text for item in items if not item.name]
+    if nameless:
+        raise Refused(f"the statement {text!r} gives no name to {', '.join(nameless)}.", fix="give it one: … AS name.")
     statement = Statement(tuple(items), bool(stars), None if where is None else where.this)
-    names = [name.lower() for name in (item.name for item in items) if name]
+    names = [name.lower() for name in (item.name for item in items)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if stars:
         twice += sorted({item.name for item in items if item.source is not None and item.source == item.name})
@@ -150,6 +159,14 @@ def column_name(node: Any) -> str:
 
 def _columns(expression: Any) -> Iterator[Any]:
     return (node for node in expression.walk(bfs=False) if node.key == "column" and not _is_star(node))
+
+
+def _side_by_side(text: str) -> bool:
+    """'it''s' is `its` to Spark 3 and `it's` to Spark 4."""
+    from sqlglot.dialects import Spark
+
+    kinds = [token.token_type.name for token in Spark().tokenize(text)]
+    return any(pair == ("STRING", "STRING") for pair in pairwise(kinds))
 
 
 def carrying(text: str, column: str) -> str:

@@ -231,7 +231,8 @@ def written(value: Value, rows: Var) -> Column:
     kind = value.kind
     origins = () if value.origin is None else (value.origin,)
     if kind == STRING:
-        return text(wide(value.var), nullable=nulls is not None, nulls=nulls, origins=origins)
+        slack = None if value.slack is None else wide(value.slack)
+        return text(wide(value.var), nullable=nulls is not None, nulls=nulls, origins=origins, slack=slack)
     var, digits = value.var, None
     match kind.name:
         case "decimal":

@@ -56,7 +56,7 @@ def _recased(a: Value, change: Callable[[Var], Changed]) -> Value:
     a = text(a)
     after = change(flat(a.var))
     value = Value(STRING, upright(after.text), a.nulls, a.fails)
-    return value.failing(upright(after.refused), "the text is no UTF-8, or the case of a sigma in it is not decided")
+    return value.failing(after.refused, "the text is no UTF-8, or the case of a sigma in it is not decided")
 
 
 def _apart(a: Value, answer: Callable[[Characters], Value]) -> Value:

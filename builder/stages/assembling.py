@@ -11,13 +11,13 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Vector, compressed, vector
-from builder.graph.idioms import any_of, constant, slots, without_sign_of_zero
+from builder.graph.idioms import any_of, slots, without_sign_of_zero
 from builder.graph.rules import converts
 from builder.graph.sparse import Sparse, entries_of, side_by_side
 from builder.graph.tolerance import beside
 from builder.sparkml.attributes import NUMERIC, Attribute
 from builder.sparkml.reader import SavedStage
-from builder.types import Scalar
+from builder.types import Scalar, VectorType
 
 
 @converts("org.apache.spark.ml.feature.VectorAssembler", word="bit", nulls=True)
@@ -129,19 +129,26 @@ def vector_slicer(stage: SavedStage, x: Vector) -> Vector:
 def _sliced(x: Vector, chosen: Sequence[int], attribute: Attribute | None) -> Vector:
     """The chosen slots with what is known of them; where x tells nothing of its slots, `attribute` is said of each."""
     picked = np.array(chosen)
-    attributes = (attribute,) * len(chosen) if attribute else None
-    stored = None if x.stored is None else slots(x.stored, picked)
-    if x.sparse is not None:  # of 262,144 slots: no row is ever spread out
-        marks = x.sparse.with_values(op.cast(x.sparse.there, to=np.float64))
-        stored = op.greater(marks.at(picked), constant(0.0))
+    if x.sparse is not None and x.slack is None:
+        few, ascending = x.sparse, bool((np.diff(picked) > 0).all())
+        x = replace(
+            x, var=few.at(picked), stored=few.stored_at(picked), sparse=few.picked(picked) if ascending else None
+        )
+        return replace(x, type=VectorType(len(chosen)), attributes=_told(x, chosen, attribute), origins=(), masks=())
     return vector(
-        slots(x.var, picked) if x.sparse is None else x.sparse.at(picked),
+        slots(x.var, picked),
         len(chosen),
-        attributes=attributes if x.attributes is None else tuple(x.attributes[slot] for slot in chosen),
+        attributes=_told(x, chosen, attribute),
         origins=tuple(x.origin(slot) for slot in chosen),
         slack=None if x.slack is None else slots(x.slack, picked),
-        stored=stored,
+        stored=None if x.stored is None else slots(x.stored, picked),
     )
+
+
+def _told(x: Vector, chosen: Sequence[int], attribute: Attribute | None) -> tuple[Attribute, ...] | None:
+    if x.attributes is None:
+        return (attribute,) * len(chosen) if attribute else None
+    return tuple(x.attributes[slot] for slot in chosen)
 
 
 def _named(x: Vector, names: Sequence[str]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -30,10 +31,20 @@ from builder.graph.rules import converts
 from builder.graph.tolerance import ends, outdone, undecided
 from builder.sparkml.attributes import Attribute
 from builder.sparkml.boosters import only
+from builder.sparkml.logarithm import logf
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.xgboost import XGBoost, read_xgboost
 from builder.stages.classifying import COLUMNS
-from builder.stages.single_precision import exponential, hinge, identity, sigmoid, single, softmax, two_classes
+from builder.stages.single_precision import (
+    both_sides,
+    exponential,
+    hinge,
+    identity,
+    sigmoid,
+    single,
+    softmax,
+    two_classes,
+)
 from builder.types import Array, Probe, Word
 
 _MODULE = "xgboost.spark.estimator"
@@ -56,11 +67,25 @@ Link = Callable[[Var], tuple[Var, Var | None]]
 
 @dataclass(frozen=True)
 class _Margins:
-    """`var` [N, K] float32, XGBoost's margins; `slack` [N, 1] infinite where a split is undecided."""
+    """`var` [N, K] float32, XGBoost's margins; `other`, where C libraries differ in logf, what another makes of them.
+
+    `lost` [N, 1] is infinite where a split is undecided.
+    """
 
     var: Var
-    slack: Var | None
+    other: Var | None
+    lost: Var | None
     probes: tuple[Probe, ...]
+
+    def linked(self, link: Link) -> tuple[Var, Var | None]:
+        """The link's answer as float64, and its tolerance: how far the other margin's lies, and both their own."""
+        (answer, slack), other = link(self.var), None if self.other is None else link(self.other)
+        answer = op.cast(answer, to=np.float64)
+        if other is not None:
+            there = op.cast(other[0], to=np.float64)
+            apart = op.where(op.equal(answer, there), constant(0.0), op.abs(op.sub(answer, there)))
+            slack = _both(_both(slack, other[1]), apart)
+        return answer, _both(slack, self.lost)
 
 
 _LOGIT, _LOG, _NONE = "logit", "log", "identity"
@@ -91,20 +116,21 @@ def _weakened(stage: SavedStage) -> Word:
     return "elementary" if link in (exponential, sigmoid) else "bit"
 
 
-def _base(booster: XGBoost, stated: str) -> Array:
-    """[K] float32: where the sums begin."""
+def _bases(booster: XGBoost, stated: str) -> list[Array]:
+    """[K] float32: where the sums begin; a second one where the C libraries' logf differ."""
     score, one = booster.base_score, np.float32(1.0)
     with np.errstate(all="ignore"):
-        match stated:
-            case "logit":
-                return -np.log((one / score - one).astype(np.float64)).astype(np.float32)
-            case "log":
-                return np.log(score.astype(np.float64)).astype(np.float32)
-            case _:
-                return score.astype(np.float32)
+        inside = {_LOGIT: one / score - one, _LOG: score}.get(stated)
+    if inside is None:
+        return [score]
+    if not ((inside > 0) & np.isfinite(inside)).all():
+        raise Refused(f"its base_score {score.tolist()} has no {stated}.", fix="XGBoost itself refuses this booster.")
+    sign = -one if stated == _LOGIT else one
+    found = [sign * np.array(side, dtype=np.float32) for side in zip(*(logf(x) for x in inside), strict=True)]
+    return found[:1] if (found[0] == found[1]).all() else found
 
 
-def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, base: Array) -> _Margins:
+def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bases: list[Array]) -> _Margins:
     """base, or the row's own margin, + the leaves of each class's trees, one after the other in float32.
 
     DART's trees, weighted, add ((base + leaf) - base) * weight: so its prediction in place does it.
@@ -119,22 +145,27 @@ def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bas
     kept = _rounds(stage, booster)
     group = booster.group[kept]
     trees = only(booster.trees, kept[booster.trees.tree])
-    values = trees.value[trees.leaves].astype(np.float32)
-    if booster.weights is not None:
-        start = base[group[trees.tree_of_leaf]]
-        values = ((start + values) - start) * booster.weights[kept][trees.tree_of_leaf]
     numbers = [leaves_reached(trees, [_reading(x, missing)], _ABOVE) for x in _matrices(columns, booster.features)]
     order = np.stack([np.flatnonzero(group == index) for index in range(booster.classes)], axis=1)
-    leaves = op.gather(table(values), op.cast(slots(numbers[0], order.reshape(-1)), to=np.int64))
-    leaves = op.reshape(leaves, op.const(np.array([-1, *order.shape], dtype=np.int64)))
-    first = op.expand(single(base[None]), beside_rows(leaves, booster.classes)) if given is None else _float32(given)
-    last = op.const(np.array([1], dtype=np.int64))
-    total = sequential_sum(op.concat([op.unsqueeze(first, last), leaves], axis=1))
+
+    def summed(base: Array) -> Var:
+        values = trees.value[trees.leaves].astype(np.float32)
+        if booster.weights is not None:
+            start = base[group[trees.tree_of_leaf]]
+            values = ((start + values) - start) * booster.weights[kept][trees.tree_of_leaf]
+        leaves = op.gather(table(values), op.cast(slots(numbers[0], order.reshape(-1)), to=np.int64))
+        leaves = op.reshape(leaves, op.const(np.array([-1, *order.shape], dtype=np.int64)))
+        first = (
+            op.expand(single(base[None]), beside_rows(leaves, booster.classes)) if given is None else _float32(given)
+        )
+        return sequential_sum(op.concat([op.unsqueeze(first, op.const(np.array([1], dtype=np.int64))), leaves], axis=1))
+
+    totals = [summed(base) for base in (bases if given is None else bases[:1])]
     moved = [op.not_(op.equal(numbers[0], end)) for end in numbers[1:]]
     if given is not None and given.slack is not None:
         moved.append(op.greater(given.slack, constant(0.0)))
-    slack = undecided(any_of(op.concat(moved, axis=1))) if moved else None
-    return _Margins(total, slack, _probes(columns, booster))
+    lost = undecided(any_of(op.concat(moved, axis=1))) if moved else None
+    return _Margins(totals[0], totals[1] if len(totals) > 1 else None, lost, _probes(columns, booster))
 
 
 def _own_margin(
@@ -245,16 +276,10 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     logistic = booster.objective in ("binary:logistic", "reg:logistic")
     if not logistic and booster.objective not in ("multi:softprob", "multi:softmax"):
         raise _unknown(booster)
-    margins = _margins(stage, columns, booster, _base(booster, _LOGIT if logistic else _NONE))
-    if logistic:
-        raw = op.concat([op.neg(margins.var), margins.var], axis=1)
-        probability, bound = two_classes(margins.var)
-    else:
-        raw = margins.var
-        probability, bound = softmax(margins.var, booster.classes)
+    margins = _margins(stage, columns, booster, _bases(booster, _LOGIT if logistic else _NONE))
     width = 2 if logistic else booster.classes
-    slack = _both(bound, margins.slack)
-    raw, probability = op.cast(raw, to=np.float64), op.cast(probability, to=np.float64)
+    raw, apart = margins.linked(both_sides if logistic else identity)
+    probability, slack = margins.linked(two_classes if logistic else partial(softmax, classes=width))
     assert slack is not None
     slack = op.expand(slack, op.shape(probability))
     index = argmax(probability)
@@ -263,7 +288,7 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     )
     probes = margins.probes
     return (
-        vector(raw, width, slack=margins.slack, probes=probes),
+        vector(raw, width, slack=None if apart is None else op.expand(apart, op.shape(raw)), probes=probes),
         vector(probability, width, slack=slack, probes=probes),
         label.probing(*probes),
     )
@@ -303,9 +328,9 @@ def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
     if booster.objective not in _OBJECTIVES or booster.classes > 1:
         raise _unknown(booster)
     stated, link = _OBJECTIVES[booster.objective]
-    margins = _margins(stage, columns, booster, _base(booster, stated))
-    answer, bound = link(margins.var)
-    return number(op.cast(answer, to=np.float64), slack=_both(bound, margins.slack), probes=margins.probes)
+    margins = _margins(stage, columns, booster, _bases(booster, stated))
+    answer, slack = margins.linked(link)
+    return number(answer, slack=slack, probes=margins.probes)
 
 
 def _unknown(booster: XGBoost) -> Refused:

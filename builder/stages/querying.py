@@ -77,11 +77,9 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     for item in statement.items:
         if item.source is not None and item.source == item.name:
             continue
-        if item.name not in live and item.name:
+        if item.name not in live:
             continue
         try:
-            if not item.name:
-                raise Refused("it has no name.", fix="give it one: … AS name.")
             if statement.star and item.name.lower() in {name.lower() for name in columns}:
                 raise Refused("there is such a column already, and * keeps it.", fix="give it another name.")
             if item.source is not None:
@@ -92,7 +90,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             fails = [replace(mask, reason=f"{item.text}: {mask.reason}") for mask in value.fails]
             made[item.name] = written(value, rows).because(*fails).probing(*scope.probes)
         except Refused as error:
-            refused.append(Refused(f"{item.name or 'a column'} = {item.text}: {error.reason}", fix=error.fix))
+            refused.append(Refused(f"{item.name} = {item.text}: {error.reason}", fix=error.fix))
     if refused:
         raise Refused(
             "; ".join(dict.fromkeys(error.reason for error in refused)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from weakref import WeakValueDictionary
+
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
@@ -14,6 +17,7 @@ from builder.graph.rules import converts
 from builder.sparkml.reader import SavedStage
 from builder.types import Array, Scalar
 
+_held: WeakValueDictionary[tuple[Any, ...], Array] = WeakValueDictionary()  # factors that some graph still holds
 _LOWEST, _HIGHEST = -(2**31), 2**31 - 1  # an id is Spark's IntegerType
 
 
@@ -91,13 +95,22 @@ def _factors(stage: SavedStage, name: str, x: Number, rank: int) -> tuple[Var, V
 
 
 def _sorted_factors(stage: SavedStage, name: str, rank: int, order: Array) -> Array:
-    """[n + 1, rank] float32 in the given order of the saved rows, NaN at the end. Held once, filled part by part."""
-    factors = np.full((len(order) + 1, rank), np.nan, dtype=np.float32)
-    places = np.empty(len(order), dtype=np.int64)
-    places[order] = np.arange(len(order))
-    start = 0
-    for part in stage.batches(name, "features"):
-        rows = part.flatten().to_numpy().reshape(len(part), rank)
-        factors[places[start : start + len(part)]] = rows
-        start += len(part)
+    """[n + 1, rank] float32 in the given order of the saved rows, NaN at the end. Filled a batch at a time.
+
+    The served graph and the proof graph share one array while either is there: it may be gigabytes.
+    """
+    files = ((file, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted((stage.path / name).iterdir()))
+    key = (rank, *files)
+    factors: Array | None = _held.get(key)
+    if factors is None:
+        factors = np.empty((len(order) + 1, rank), dtype=np.float32)  # to fill it twice would cost seconds
+        factors[-1] = np.nan
+        places = np.empty(len(order), dtype=np.int64)
+        places[order] = np.arange(len(order))
+        start = 0
+        for part in stage.batches(name, "features"):
+            rows = part.flatten().to_numpy().reshape(len(part), rank)
+            factors[places[start : start + len(part)]] = rows
+            start += len(part)
+        _held[key] = factors
     return factors

@@ -9,9 +9,10 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.columns import Vector, compressed, scaled_origins, vector
+from builder.graph.columns import Vector, compressed, scaled_origins, sparse_vector, vector
 from builder.graph.idioms import constant, largest, ordered_sum, times
 from builder.graph.rules import converts
+from builder.graph.sparse import Sparse, only
 from builder.graph.tolerance import UNIT, stretched
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.vectors import dense_vector
@@ -124,9 +125,13 @@ def _scaled(x: Vector, shift: Array | None, scale: Array | None) -> Vector:
             y = y if stored is None else op.where(stored, y, constant(0.0))
     with np.errstate(all="ignore"):
         back = -offset * factor
+    few = None
+    if x.sparse is not None and x.slack is None and shift is None and scale is not None and np.isfinite(scale).all():
+        few = x.sparse.times(scale)
     return vector(
         y,
         x.width,
+        sparse=few,
         origins=scaled_origins(x, factor, back, x.width),
         slack=stretched(x.slack, factor, y),
         stored=stored,
@@ -154,7 +159,15 @@ def normalizer(stage: SavedStage, x: Vector) -> Vector:
     p = stage.params.number("p")
     norm = _norm(x.var, p)
     unit = op.where(op.equal(norm, constant(0.0)), x.var, x.only_stored(op.div(x.var, norm)))
+    if x.sparse is not None and x.slack is None and p in (1, 2, math.inf):
+        return sparse_vector(_normalized_entries(x.sparse, p))
     return vector(unit, x.width, slack=_normalizer_slack(x, unit, norm, p), stored=x.stored)
+
+
+def _normalized_entries(x: Sparse, p: float) -> Sparse:
+    norm = _norm(x.values, p)
+    shares = op.where(op.equal(norm, constant(0.0)), x.values, only(x.there, op.div(x.values, norm)))
+    return replace(x.with_values(shares), finite=False)
 
 
 def _norm(x: Var, p: float) -> Var:

@@ -52,6 +52,11 @@ def identity(margin: Var) -> tuple[Var, Var | None]:
     return margin, None
 
 
+def both_sides(margin: Var) -> tuple[Var, Var | None]:
+    """[-m, m]."""
+    return op.concat([op.neg(margin), margin], axis=1), None
+
+
 def hinge(margin: Var) -> tuple[Var, Var | None]:
     """1 where the margin is above 0."""
     return op.cast(op.greater(margin, single(0.0)), to=np.float32), None

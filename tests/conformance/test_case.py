@@ -38,10 +38,8 @@ def java() -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
     )
     cases, _, sentences = asked.stdout.decode().partition("\n\n")
     table = {line.split("\t")[0]: tuple(line.split("\t")[1:]) for line in cases.split("\n")}
-    pairs = [line.rpartition("\t") for line in sentences.removesuffix("\n").split("\n")]
-    halves = [line[: len(line)] for line in sentences.removesuffix("\n").split("\n")]
-    assert len(halves) == len(pairs) == 20_000
-    return table, {text: line[len(text) + 1 :] for text, line in zip(texts(20_000), halves, strict=True)}
+    lines = sentences.removesuffix("\n").split("\n")
+    return table, {text: line[len(text) + 1 :] for text, line in zip(texts(20_000), lines, strict=True)}
 
 
 def asked(values: list[str]) -> dict[str, np.ndarray]:

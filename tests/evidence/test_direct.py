@@ -25,14 +25,14 @@ DOOR = ROOT / "tests" / "door"
 
 @pytest.fixture(scope="module")
 def saved(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trees over whole numbers, which float32 holds, and a linear model, whose sums it does not."""
+    """A tree of whole numbers, which float32 holds, and a linear model, whose sums it does not."""
     from pyspark.ml import Pipeline
     from pyspark.ml.feature import VectorAssembler
     from pyspark.ml.regression import DecisionTreeRegressor, LinearRegression
 
     folder = tmp_path_factory.mktemp("direct")
     frame = spark.createDataFrame(
-        [(float(i), float(i * i % 7), float(i % 4)) for i in range(60)], "x double, y double, label double"
+        [(float(i), float(i * i % 7), float(i // 15)) for i in range(60)], "x double, y double, label double"
     )
     features = VectorAssembler(inputCols=["x", "y"], outputCol="features")
     for name, model in (("tree", DecisionTreeRegressor(maxDepth=3)), ("linear", LinearRegression())):

@@ -48,7 +48,7 @@ def bring(folder: Path, package: str, module: str, source: str, monkeypatch: pyt
     (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8")
     (told / "entry_points.txt").write_text(f"[tritonbuild.stages]\n{package} = {module}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
-    importlib.invalidate_caches()
+    monkeypatch.delitem(sys.modules, module, raising=False)  # another test's
 
 
 def test_a_rule_of_an_installed_package_is_among_the_rules(acme: Path) -> None:
@@ -143,4 +143,3 @@ def test_rules_that_cannot_be_used_are_told_with_their_package(
     assert result.exit_code == 2
     assert "zeta-rules" in result.stderr
     assert told in " ".join(result.stderr.split())
-    sys.modules.pop("zeta_rules", None)

@@ -189,7 +189,7 @@ def test_a_pipeline_that_cannot_be_converted_stays_in_its_run_unregistered(mlflo
     from pyspark.ml.feature import SQLTransformer
 
     frame = spark.createDataFrame([(1.0,)], "x double")
-    model = PipelineModel([SQLTransformer(statement="SELECT *, x + 1 AS y FROM __THIS__")])
+    model = PipelineModel([SQLTransformer(statement="SELECT *, x + rand() AS y FROM __THIS__")])
 
     with pytest.raises(TritonbuildError):
         builder.log_model(model, frame, name="m", registered_model_name="sums")

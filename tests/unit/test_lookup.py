@@ -76,6 +76,17 @@ def test_tables_beside_the_model_answer_as_those_inside(servable, tmp_path):
     np.testing.assert_array_equal(here[:, 0], expected)
 
 
+def test_the_proof_graph_holds_no_factors_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_TOGETHER", 1 << 20)
+    model = read_pipeline(write_factors(tmp_path, 30_000, 40, 16))
+    schema = parse_schema((tmp_path / "schema.json").read_text())
+
+    served, proof = (lower(model, schema, all_rules(), proof=proof) for proof in (False, True))
+
+    assert served.weights.keys() == proof.weights.keys()
+    assert any(array is proof.weights[name] for name, array in served.weights.items() if array.dtype == np.float32)
+
+
 def _dots(stage, users, items) -> Array:
     """By hand, one product after the other in float32."""
     import pyarrow.parquet as pq

@@ -74,7 +74,13 @@ def test_a_row_number_is_carried_behind_the_last_column(statement, carried):
 
 @pytest.mark.parametrize(
     "statement",
-    ["SELECT a AS c, b AS C FROM __THIS__", "SELECT *, a FROM __THIS__", "SELECT FROM WHERE", "DROP TABLE x"],
+    [
+        "SELECT a AS c, b AS C FROM __THIS__",
+        "SELECT *, a FROM __THIS__",
+        "SELECT FROM WHERE",
+        "DROP TABLE x",
+        "SELECT *, s = 'it''s' AS t FROM __THIS__",
+    ],
 )
 def test_what_is_no_plain_select_is_refused(statement):
     with pytest.raises(Refused):

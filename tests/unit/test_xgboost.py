@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import json
 
 import numpy as np
@@ -10,6 +12,7 @@ import xgboost
 from scipy.special import expit, softmax
 
 from builder.errors import ConversionRefused, SourceError
+from builder.sparkml.logarithm import logf
 from tests.boosters import answers, around, beyond, write_xgboost
 
 N = 400
@@ -179,3 +182,29 @@ def test_a_damaged_booster_is_told_as_one(damage, tmp_path):
 
     with pytest.raises(SourceError, match="X_1"):
         answers(write_xgboost(tmp_path / "m", damage(whole), "Regressor"), X)
+
+
+def test_logf_is_the_c_librarys_or_the_nearest():
+    library = ctypes.CDLL(ctypes.util.find_library("m"))
+    library.logf.restype, library.logf.argtypes = ctypes.c_float, [ctypes.c_float]
+    numbers = np.exp(np.random.default_rng(0).uniform(-80, 80, 20_000)).astype(np.float32)
+    numbers = np.concatenate([numbers, np.random.default_rng(1).uniform(0.5, 2, 20_000).astype(np.float32)])
+
+    found = [logf(x) for x in numbers]
+
+    assert all(library.logf(float(x)) in pair for x, pair in zip(numbers, found, strict=True))
+    assert any(table != nearest for table, nearest in found)
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "count:poisson"])
+def test_where_c_libraries_differ_the_tolerance_says_so(objective, tmp_path):
+    scores = np.linspace(0.3, 0.7, 3001, dtype=np.float32)
+    one = np.float32(1)
+    inside = one / scores - one if objective == "binary:logistic" else scores
+    score = next(s for s, x in zip(scores, inside, strict=True) if logf(x)[0] != logf(x)[1])
+    booster = trained(objective, base_score=float(score))
+
+    answered = answers(write_xgboost(tmp_path / "m", document(booster), "Regressor"), X)
+
+    assert answered["prediction__slack"].max() > 0
+    assert beyond(answered, "prediction", booster.inplace_predict(X.astype(np.float32))) == 0

