@@ -313,9 +313,9 @@ def of_type(var: Var, type: ColumnType, **known: Any) -> Column:
 
 
 def compressed(var: Var, width: int) -> Var:
-    """Vector.compressed: which slots are stored; sparse where 1.5 * (values that are not 0, plus 1) < width."""
+    """Vector.compressed: which slots are stored; sparse where 1.5 * (values that are not 0, plus 1), rounded up, < width."""
     used = op.not_(op.equal(var, constant(0.0)))
-    sparse = op.less(op.mul(op.add(count(used), constant(1.0)), constant(1.5)), constant(float(width)))
+    sparse = op.less(op.ceil(op.mul(op.add(count(used), constant(1.0)), constant(1.5))), constant(float(width)))
     return op.or_(used, op.not_(sparse))
 
 

@@ -133,12 +133,16 @@ def _gaussian(row: Mapping[str, Any], x: Vector) -> Vector:
     last = op.const(np.array([-1], dtype=np.int64))
     apart = op.sub(op.unsqueeze(x.var, last), constant(theta.T[None]))
     far = sequential_sum(op.div(op.mul(apart, apart), constant(sigma.T[None])))
-    raw = op.sub(constant(pi), op.div(op.add(far, constant(spread)), constant(2.0)))
-    sizes = op.add(far, constant(np.where(np.isfinite(logs), np.abs(logs), 0.0).sum(axis=1) + np.abs(pi)))
-    slack = op.mul(sizes, constant(4 * UNIT))
+    reach = 4 * UNIT * np.where(np.isfinite(logs), np.abs(logs), 0.0).sum(axis=1)  # of Java's logarithms from ours
+    less, raw, more = (
+        op.sub(constant(pi), op.div(op.add(far, constant(logs_sum)), constant(2.0)))
+        for logs_sum in (spread + reach, spread, spread - reach)
+    )
+    slack = op.sub(more, less)
     if x.slack is not None:
         wide = op.unsqueeze(x.slack, last)
         step = op.mul(wide, op.add(op.mul(constant(2.0), op.abs(apart)), wide))
         moved = sequential_sum(op.div(step, constant(sigma.T[None])))
-        slack = op.add(slack, op.add(moved, dot_bound(far, theta.shape[1])))
+        sizes = op.add(far, constant(np.abs(np.where(np.isfinite(spread), spread, 0.0)) + np.abs(pi)))
+        slack = op.add(slack, op.add(moved, dot_bound(sizes, theta.shape[1])))
     return vector(raw, len(pi), slack=_of_numbers(raw, slack))

@@ -62,16 +62,6 @@ ROWS = [
         refused="no raw prediction of a class 1",
     ),
     Row(
-        "delegating/refused-inside",
-        (
-            spark.VectorAssembler(inputCols=["a", "b"], outputCol="features"),
-            spark.OneVsRest(classifier=spark.RandomForestClassifier(thresholds=[0.1, 0.2, 0.7], numTrees=2)),
-        ),
-        train={"a": doubles(*(x[0] for x in X)), "b": doubles(*(x[1] for x in X)), "label": doubles(*LABELS)},
-        rows={"a": doubles(0.1), "b": doubles(0.1)},
-        refused="RandomForestClassifier_.* 3 thresholds for 2 classes",
-    ),
-    Row(
         "delegating/other-columns-and-weights",
         (
             spark.OneVsRest(

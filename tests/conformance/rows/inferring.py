@@ -136,5 +136,6 @@ ROWS = [
         rows={name: doubles(*(float((bits >> j) & 1) for bits in FEW_OR_MANY)) for j, name in enumerate("abcdefgh")},
         outputs=CLASSIFIED,
         word="elementary",
+        undecided=1,  # of nothing known, classes of as many rows are as likely
     ),
 ]  # fmt: skip
