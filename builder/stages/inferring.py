@@ -72,7 +72,8 @@ def _complement(row: Mapping[str, Any], x: Vector) -> Vector:
 
 def _below_zero(x: Vector) -> Mask:
     return Mask(
-        any_of(op.not_(op.greater_or_equal(_entries(x), constant(0.0)))), f"vector {x.name!r} holds NaN or what is below 0"
+        any_of(op.not_(op.greater_or_equal(_entries(x), constant(0.0)))),
+        f"vector {x.name!r} holds NaN or what is below 0",
     )
 
 
