@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, vectors
-from tests.conformance.rows.linear import BINARY, FIVE, TERNARY, X
+from tests.conformance.rows.inferring import LABELS
+from tests.conformance.rows.linear import BINARY, FIVE, X
 
 CLASSIFIED = ("rawPrediction", "probability", "prediction")
 ASKED = (*rolled(MILD, 4), *X, sparse(4, {1: -2.7}), (0.1, NAN, 0.2, 0.3), (INF, 0.1, 0.2, 0.3), (0.1, -INF, 0.2, 0.3),
@@ -32,20 +33,20 @@ def _row(
 
 
 ROWS = [
-    _row("one-hidden", TERNARY, [4, 5, 3], smoke=True),
-    _row("none-hidden", TERNARY, [4, 3]),
+    _row("one-hidden", LABELS, [4, 5, 3], smoke=True),
+    _row("none-hidden", LABELS, [4, 3]),
     _row("three-hidden", FIVE, [4, 7, 6, 5, 5]),
     _row("two-classes", BINARY, [4, 3, 2]),
     _row("one-neuron", BINARY, [4, 1, 2]),
     _row("more-outputs", BINARY, [4, 3, 4]),
-    _row("wide", TERNARY, [4, 300, 3], maxIter=3),
-    _row("thresholds", TERNARY, [4, 5, 3], thresholds=[0.5, 0.0, 0.3]),
-    _row("by-gradient", TERNARY, [4, 5, 3], solver="gd", stepSize=0.3, blockSize=7, tol=1e-3),
-    _row("no-raw", TERNARY, [4, 5, 3], ("probability", "prediction"), rawPredictionCol="", thresholds=[0.1, 0.6, 0.3]),
-    _row("no-probability", TERNARY, [4, 5, 3], ("rawPrediction", "prediction"), probabilityCol="", thresholds=[0.1, 0.6, 0.3]),
+    _row("wide", LABELS, [4, 300, 3], maxIter=3),
+    _row("thresholds", LABELS, [4, 5, 3], thresholds=[0.5, 0.0, 0.3]),
+    _row("by-gradient", LABELS, [4, 5, 3], solver="gd", stepSize=0.3, blockSize=7, tol=1e-3),
+    _row("no-raw", LABELS, [4, 5, 3], ("probability", "prediction"), rawPredictionCol="", thresholds=[0.1, 0.6, 0.3]),
+    _row("no-probability", LABELS, [4, 5, 3], ("rawPrediction", "prediction"), probabilityCol="", thresholds=[0.1, 0.6, 0.3]),
     _row(  # from the features the label does not know of thresholds
         "only-prediction",
-        TERNARY,
+        LABELS,
         [4, 5, 3],
         ("prediction",),
         rawPredictionCol="",
@@ -60,7 +61,7 @@ ROWS = [
             spark.PCA(inputCol="z", outputCol="c", k=2),
             spark.MultilayerPerceptronClassifier(featuresCol="c", labelCol="y", predictionCol="p", layers=[2, 3, 3], seed=3),
         ),
-        train={"x": vectors(*X), "y": doubles(*TERNARY)},
+        train={"x": vectors(*X), "y": doubles(*LABELS)},
         rows={"x": vectors(*X)},
         outputs=("rawPrediction", "probability", "p"),
         word="elementary",
