@@ -10,7 +10,7 @@ from tests.conformance.conftest import SPARK, chosen
 from tests.conformance.record import entry
 
 ELSEWHERE = (
-    "com.microsoft.azure.synapse.ml."  # no jar of SynapseML goes with this Spark: tests/unit/test_lightgbm.py
+    "com.microsoft.azure.synapse.ml."  # no jar of SynapseML goes with this Spark: tests/unit/test_synapseml.py
 )
 
 
