@@ -29,8 +29,8 @@ class Needs:
 class Target:
     """A release: its container's tag, Triton's version, its onnxruntime, and the newest that this one loads.
 
-    `tree_ensemble`: it has the operator in double. `deep_exp`: its double Exp goes below -708.4; an older one stays there,
-    at 5.6e-309.
+    `tree_ensemble`: it has the operator in double. `subnormals`: its double Exp and Log know numbers below 2.2e-308; an older
+    Exp stays at 5.6e-309, an older Log at -708.4.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Target:
     opset: int
     ml: int
     tree_ensemble: bool = True
-    deep_exp: bool = True
+    subnormals: bool = True
 
     def lacks(self, needs: Needs) -> tuple[str, ...]:
         """What of `needs` this release does not have, in words; nothing where it runs the graph."""
@@ -63,11 +63,11 @@ class Target:
 
 
 TARGETS = (
-    Target("24.10", "2.51", "1.19.2", 10, 21, 5, tree_ensemble=False, deep_exp=False),
-    Target("24.11", "2.52", "1.19.2", 10, 21, 5, tree_ensemble=False, deep_exp=False),
-    Target("24.12", "2.53", "1.20.1", 10, 21, 5, tree_ensemble=False, deep_exp=False),
-    Target("25.01", "2.54", "1.20.1", 10, 21, 5, tree_ensemble=False, deep_exp=False),
-    Target("25.02", "2.55", "1.20.1", 10, 21, 5, tree_ensemble=False, deep_exp=False),
+    Target("24.10", "2.51", "1.19.2", 10, 21, 5, tree_ensemble=False, subnormals=False),
+    Target("24.11", "2.52", "1.19.2", 10, 21, 5, tree_ensemble=False, subnormals=False),
+    Target("24.12", "2.53", "1.20.1", 10, 21, 5, tree_ensemble=False, subnormals=False),
+    Target("25.01", "2.54", "1.20.1", 10, 21, 5, tree_ensemble=False, subnormals=False),
+    Target("25.02", "2.55", "1.20.1", 10, 21, 5, tree_ensemble=False, subnormals=False),
     Target("25.03", "2.56", "1.21.0", 10, 22, 5),
     Target("25.04", "2.57", "1.21.0", 10, 22, 5),
     Target("25.05", "2.58", "1.22.0", 10, 22, 5),

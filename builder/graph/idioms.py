@@ -30,6 +30,7 @@ from spox import Tensor, Var, argument
 from builder.graph.targeting import target
 from builder.types import Array
 
+_SMALLEST_NORMAL = 2.0**-1022
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
 _LARGE_BYTES = 1 << 16  # spox's inference copies a constant at each use: 40 uses of 0.8 MB took 5 s
 _DOT_TERMS = 128  # of one MatMul: as many as onnxruntime adds in one go
@@ -88,7 +89,7 @@ def exp(x: Var) -> Var:
 
     Where onnxruntime's Exp ends at -708.4 (before 1.21), what is below is e^(x + 700) * e^-700: the sum is exact.
     """
-    if target().deep_exp:
+    if target().subnormals:
         return elementwise(op.exp, x)
     deep = op.less(x, constant(-708.0))
     raised = elementwise(op.exp, op.where(deep, op.add(x, constant(700.0)), x))
@@ -96,8 +97,15 @@ def exp(x: Var) -> Var:
 
 
 def log(x: Var) -> Var:
-    """ln x, [N, K] float64."""
-    return elementwise(op.log, x)
+    """ln x, [N, K] float64.
+
+    Where onnxruntime's Log takes all that is below 2.2e-308 for that (before 1.21): ln(x * 2^60) - 60 ln 2; the product is exact.
+    """
+    if target().subnormals:
+        return elementwise(op.log, x)
+    tiny = op.less(x, constant(_SMALLEST_NORMAL))
+    raised = elementwise(op.log, op.where(tiny, op.mul(x, constant(2.0**60)), x))
+    return op.sub(raised, op.where(tiny, constant(60 * math.log(2)), constant(0.0)))
 
 
 def sequential_sum(x: Var) -> Var:

@@ -330,7 +330,8 @@ def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
     stated, link = _OBJECTIVES[booster.objective]
     margins = _margins(stage, columns, booster, _bases(booster, stated))
     answer, slack = margins.linked(link)
-    return number(answer, slack=slack, probes=margins.probes)
+    own = bool(stage.params.raw("base_margin_col"))  # pandas hands Spark a null for the NaN that a NaN margin makes
+    return number(answer, slack=slack, probes=margins.probes, nullable=own)
 
 
 def _unknown(booster: XGBoost) -> Refused:

@@ -9,9 +9,7 @@ from tests.conformance.answering import recorded
 from tests.conformance.conftest import SPARK, chosen
 from tests.conformance.record import entry
 
-ELSEWHERE = (
-    "com.microsoft.azure.synapse.ml."  # no jar of SynapseML goes with this Spark: tests/unit/test_lightgbm.py
-)
+ELSEWHERE = "com.microsoft.azure.synapse.ml."  # no jar of SynapseML goes with this Spark: tests/unit/test_synapseml.py
 
 
 @pytest.fixture(scope="module")

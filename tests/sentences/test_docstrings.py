@@ -44,8 +44,8 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     model = pipeline().fit(frame)
     model.write().save(str(folder / "model"))
     found = model.transform(frame).select("number", *OUTPUTS).orderBy("number").collect()
-    spark.stop()
     schema = parse_schema(frame.select("text").schema.json())
+    spark.stop()
     saved = read_pipeline(Path(folder / "model"))
     return Answered(
         Table({"text": np.array(texts, dtype=object).reshape(-1, 1)}),

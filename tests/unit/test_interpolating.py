@@ -66,7 +66,7 @@ def predict(boundaries: list[float], predictions: list[float], x: float) -> floa
         return float(y1 + (y2 - y1) * (x - x1) / (x2 - x1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS)), min_size=1, max_size=40))
 def test_any_model_answers_as_sparks_search_does(pairs: list[tuple[float, float]]) -> None:
     boundaries = sorted((x for x, _ in pairs), key=_rank)

@@ -20,6 +20,7 @@ from builder.graph.idioms import constant
 from builder.graph.lowering import asked_for, judge, lower
 from builder.graph.rules import Rule, converts
 from builder.graph.session import in_process
+from builder.graph.targeting import lowering_for
 from builder.releases import OLDEST
 from builder.sparkml.reader import SavedPipeline, SavedStage, read_pipeline
 from builder.tables import from_dicts
@@ -324,6 +325,24 @@ def test_elementwise_gives_a_value_the_same_bits_at_every_place_in_a_batch() -> 
         alone = np.concatenate([session.run(["y"], {"x": values[i : i + 1]})[0] for i in range(len(values))])
 
         assert together.tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("operator", [idioms.exp, idioms.log])
+def test_for_an_old_release_the_smallest_numbers_go_another_way_to_the_same_answer(operator) -> None:
+    from onnxruntime import InferenceSession
+    from spox import Tensor, argument, build
+
+    x = argument(Tensor(np.float64, ("N", 1)))
+    with lowering_for(OLDEST):
+        old = InferenceSession(build({"x": x}, {"y": operator(x)}).SerializeToString())
+    usual = InferenceSession(build({"x": x}, {"y": operator(x)}).SerializeToString())
+    edges = [-np.inf, -1e308, -746.0, -745.1, -744.0, -720.5, -708.4, -708.0, -707.9, -1.0, -0.0, 0.0, 5e-324, 1e-310,
+             2.0**-1022, 2.3e-308, 1 / 3, 1.0, 709.7, 710.0, 1e308, np.inf, np.nan]  # fmt: skip
+    values = np.array(edges).reshape(-1, 1)
+
+    got, wanted = (session.run(["y"], {"x": values})[0] for session in (old, usual))
+
+    np.testing.assert_allclose(got, wanted, rtol=4 * 2.0**-52, atol=2.0**-1070)
 
 
 @converts("test.IsNull", word="bit")

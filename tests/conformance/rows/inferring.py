@@ -50,7 +50,7 @@ WORDS = ("the", "a", "ß", "日本", "spark", "triton", "fast", "slow", "x", "1"
 SAID = tuple(" ".join(WORDS[(i * k + k * k + i // 3) % 10] for k in range(i % 7)) for i in range(N))
 
 
-def _worded(kind: str, **hashed: object) -> Row:
+def _worded(kind: str, undecided: int = 0, **hashed: object) -> Row:
     """Of hashed words: vectors of few entries, of which no dense one may be made."""
     return Row(
         f"inferring/{kind}-of-words",
@@ -63,6 +63,7 @@ def _worded(kind: str, **hashed: object) -> Row:
         rows={"t": texts(*SAID, "", "unseen words", "the the the the")},
         outputs=CLASSIFIED,
         word="elementary",
+        undecided=undecided,
     )
 
 
@@ -105,8 +106,8 @@ ROWS = [
         thresholds=[0.7, 0.2, 0.3],
     ),
     _row("-only-prediction", "gaussian", VARIED, VARIED, rawPredictionCol="", probabilityCol="", outputs=("prediction",)),
-    _worded("multinomial"),
-    _worded("complement"),
+    _worded("multinomial", undecided=4),
+    _worded("complement", undecided=5),
     _worded("bernoulli", binary=True),
     Row(
         "inferring/assembled-and-weighted",
