@@ -69,6 +69,8 @@ class _Trace:
     lost: set[str] = field(default_factory=set)  # columns that a refused stage would have written
     refusals: list[Refusal] = field(default_factory=list)
     masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
+    behind: dict[int, frozenset[int]] = field(default_factory=dict)  # stage → the stages that its columns come from
+    makers: dict[str, frozenset[int]] = field(default_factory=dict)  # column → the stages that it comes from
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
     rules: Mapping[str, Rule] = field(default_factory=dict)
@@ -246,6 +248,8 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
+    nothing: frozenset[int] = frozenset()
+    trace.behind[ordinal] = nothing.union(*(trace.makers.get(name, nothing) for name in rule.inputs(stage)))
     _keep_answers(trace, ordinal, stage, answers)
     word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
     trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
@@ -324,7 +328,12 @@ def _ask_inside(trace: _Trace, stage: SavedStage, *columns: Column) -> Mapping[s
         raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
     assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
     trace.inside.append(rule.word_of(stage))
-    return dict(zip(rule.writes, answers, strict=True))
+    return {name: answer and _spread(answer) for name, answer in zip(rule.writes, answers, strict=True)}
+
+
+def _spread(column: Column) -> Column:
+    """With a tolerance for each value, where its maker gave one for the row."""
+    return column if column.slack is None else column.within(op.expand(column.slack, op.shape(column.var)))
 
 
 def _nulls(rule: Rule, columns: Sequence[Column]) -> tuple[Mask, ...]:
@@ -345,9 +354,9 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
             trace.probes.extend(column.probes)
         if name:
             kept = _marked(column, trace.null_text)
-            slack = None if kept.slack is None else op.expand(kept.slack, op.shape(kept.var))
-            trace.columns[name] = replace(kept, name=name, masks=(), probes=(), slack=slack)
+            trace.columns[name] = replace(_spread(kept), name=name, masks=(), probes=())
             trace.made.append(name)
+            trace.makers[name] = trace.behind[ordinal] | {ordinal}
 
 
 def _marked(column: Column, null_text: str) -> Column:
@@ -409,14 +418,25 @@ def _width(column: Column) -> int:
 
 
 def _invalid(trace: _Trace, like: Var) -> Var:
-    """INT32 [N, 1]: ±ordinal of the first stage that refused or dropped the row, else 0."""
+    """INT32 [N, 1]: ±ordinal of the stage that Spark would have refused or dropped the row at, else 0."""
     rows = op.shape(like, start=0, end=1)
     shape = op.concat([rows, op.const(np.array([1], dtype=np.int64))], axis=0)
     code = op.expand(op.const(np.array([[0]], dtype=np.int32)), shape)
-    for ordinal, _, _, mask in reversed(trace.masks):
+    for ordinal, mask in reversed(_by_precedence(trace)):
         value = op.const(np.array([[-ordinal if mask.drops else ordinal]], dtype=np.int32))
         code = op.where(mask.rows, value, code)
     return code
+
+
+def _by_precedence(trace: _Trace) -> list[tuple[int, Mask]]:
+    """Masks as Spark meets them: its optimizer moves a filter in front of every stage whose columns it does not read."""
+    met: list[tuple[int, Mask]] = []
+    waiting = [(ordinal, mask) for ordinal, _, _, mask in trace.masks]
+    for ordinal, mask in [entry for entry in waiting if entry[1].drops]:
+        needed = [entry for entry in waiting if entry[0] in trace.behind[ordinal] and not entry[1].drops]
+        met += [*needed, (ordinal, mask)]
+        waiting = [entry for entry in waiting if all(entry[1] is not one for _, one in met)]
+    return met + waiting
 
 
 def _masked(column: Column, code: Var, any_masks: bool) -> Var:
