@@ -173,9 +173,9 @@ def _tokenize(d: Drawn) -> None:
     d.put(d.dice.choice((spark.Tokenizer(inputCol=text, outputCol=d.fresh), pattern)), [text], "tokens")
 
 
-def _token_stage(make: Callable[[Drawn], Stage], kind: str) -> Step:
+def _token_stage(make: Callable[[Drawn], Stage], kind: str, read: str = "tokens") -> Step:
     def step(d: Drawn) -> None:
-        [tokens] = d.some("tokens")
+        [tokens] = d.some(read)
         stage = make(d)
         d.put(Stage(stage.name, (), {**stage.params, "inputCol": tokens, "outputCol": d.fresh}), [tokens], kind)
 
@@ -186,7 +186,8 @@ def _vector_stage(make: Callable[[Drawn], Stage], word: Word = "bit") -> Step:
     def step(d: Drawn) -> None:
         [vector] = d.some("vector")
         stage = make(d)
-        named = Stage(stage.name, stage.arguments, {**stage.params, "inputCol": vector, "outputCol": d.fresh})
+        read = "featuresCol" if stage.name.endswith("Selector") else "inputCol"
+        named = Stage(stage.name, stage.arguments, {**stage.params, read: vector, "outputCol": d.fresh})
         d.put(named, [vector], "vector", word)
 
     return step
@@ -208,8 +209,10 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("index", _interact),
     ("double", _hash),
     ("text", _tokenize),
-    ("tokens", _token_stage(lambda d: spark.StopWordsRemover(stopWords=["b", "ua"]), "tokens")),
-    ("tokens", _token_stage(lambda d: spark.NGram(n=2), "tokens")),
+    ("tokens", _token_stage(lambda d: spark.StopWordsRemover(stopWords=["b", "ua"]), "grams")),
+    ("tokens", _token_stage(lambda d: spark.NGram(n=2), "grams")),
+    # of grams there may be none at all: CountVectorizer makes vectors of them that Spark cannot read
+    ("grams", _token_stage(lambda d: spark.HashingTF(numFeatures=32), "vector", "grams")),
     ("tokens", _token_stage(lambda d: spark.HashingTF(numFeatures=64, binary=d.dice.random() < 0.3), "vector")),
     ("tokens", _token_stage(lambda d: spark.CountVectorizer(minDF=1.0), "vector")),
     ("vector", _vector_stage(lambda d: spark.IDF(minDocFreq=2))),
