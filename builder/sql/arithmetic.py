@@ -129,7 +129,7 @@ def _by(a: Value, b: Value, ansi: bool, zero: Var, answer: Callable[[], Value]) 
     """Spark computes what stands below first; where it is null (or zero, without ANSI) the other is not computed."""
     seen = b if ansi else replace(b, nulls=op.or_(b.null(), zero))
     value = replace(answer(), nulls=any_null(a, seen), fails=strict_fails(seen, a))
-    return value.failing(zero, _BY_ZERO) if ansi else value
+    return value.failing(zero, _BY_ZERO).nullable() if ansi else value
 
 
 def integral_divide(a: Value, b: Value, ansi: bool) -> Value:

@@ -165,7 +165,7 @@ def _to_integral(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
         return _truncated(value, to, ansi, tries)
     if source.name == "decimal":
         whole = quotient_of_ten(value.var, source.places)
-        value = replace(value, var=whole, kind=Kind("long"), slack=None)
+        value = replace(value, var=whole, kind=Kind("long"), slack=None).nullable()
         return value if to.name == "long" else _to_integral(value, to, ansi, tries)
     beyond = outside(value.var, to) if BITS[to.name] < BITS[source.name] else None
     moved = _moved(value, to, value.var if beyond is None else wrapped(value.var, to), value.slack)
@@ -185,7 +185,7 @@ def _truncated(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
     slack = None
     if value.slack is not None:
         slack = stepped(*(whole(move(wide, value.slack)) for move in (op.sub, op.add)))
-    moved = _moved(value, to, whole(wide), slack)
+    moved = _moved(value, to, whole(wide), slack).nullable()
     if not (ansi or tries):
         return moved
     # floor(x) <= upper and ceil(x) >= lower; Long.MaxValue as a double is 2^63, which Java's comparison lets through
@@ -231,5 +231,5 @@ def _to_decimal(value: Value, to: Kind, ansi: bool, tries: bool) -> Value:
     if to.digits - to.places >= source.digits - source.places + (more < 0):
         return moved
     beyond = op.greater_or_equal(op.abs(var), long(10**to.digits))
-    moved = replace(moved, literal=None)
+    moved = replace(moved, literal=None).nullable()
     return _unfit(moved, beyond, ansi, tries or not ansi, f"is no {to}")

@@ -66,7 +66,7 @@ def null_if(a: Value, b: Value, ansi: bool) -> Value:
 
 
 def not_null(a: Value) -> Value:
-    return Value(BOOLEAN, a.there(), None, a.fails)
+    return Value(BOOLEAN, a.there(), None, a.fails if a.nulls is not None else ())
 
 
 def nan_or(a: Value, b: Value, ansi: bool) -> Value:

@@ -141,7 +141,10 @@ def among(a: Value, choices: Sequence[Value], ansi: bool) -> Value:
 
 
 def is_null(a: Value) -> Value:
-    return Value(BOOLEAN, a.null(), None, a.fails, unsure(a) if a.nulls is not None else None)
+    """What cannot be null is not computed for it (NullPropagation in Spark's optimizer), and raises nothing."""
+    if a.nulls is None:
+        return Value(BOOLEAN, a.null())
+    return Value(BOOLEAN, a.nulls, None, a.fails, unsure(a))
 
 
 def is_nan(a: Value) -> Value:

@@ -83,6 +83,10 @@ class Value:
     def there(self) -> Var:
         return op.not_(self.null())
 
+    def nullable(self) -> Value:
+        """The same, nullable in Spark's schema though no row may be null: what asks whether it is null computes it."""
+        return replace(self, nulls=self.null())
+
     def failing(self, rows: Var, reason: str) -> Value:
         """The same, raising at `rows` too (where it is not null)."""
         rows = rows if self.nulls is None else op.and_(rows, self.there())

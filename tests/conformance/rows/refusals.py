@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.row import Row, column, doubles, spark, texts, vectors
+from tests.conformance.row import Row, column, doubles, spark, vectors
 
 V = vectors((1.0, 0.5), (0.0, 2.0), (3.0, 1.0))
 
@@ -62,12 +62,5 @@ ROWS = [
             spark.Binarizer(inputCol="v", outputCol="o"),
             spark.VectorSlicer(inputCol="v", outputCol="o", indices=[1]),
         )
-    ),
-    Row(
-        "refusals/indexing-an-array",
-        (spark.StringIndexer(inputCol="s", outputCol="i"), spark.NGram(inputCol="words", outputCol="o")),
-        train={"s": texts("a", "b"), "words": column("array<string>", ["a"], ["b"])},
-        rows={"s": texts("a"), "words": column("array<string>", ["a"])},
-        refused="NGram",
     ),
 ]  # fmt: skip
