@@ -21,8 +21,9 @@ from builder.errors import ConversionRefused, Refusal, Refused, SourceError
 from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests, plant
-from builder.graph.idioms import choose, collecting_tables, constant
+from builder.graph.idioms import collecting_tables
 from builder.graph.needs import settle_versions
+from builder.graph.refusing import Met, blanked, code_of, reasons_of
 from builder.graph.rules import Rule
 from builder.graph.targeting import lowering_for, target
 from builder.graph.weights import add_initializers
@@ -37,7 +38,6 @@ from builder.types import (
     SLACK,
     Array,
     Field,
-    InvalidReason,
     Probe,
     Scalar,
     Schema,
@@ -48,7 +48,6 @@ from builder.types import (
     VectorType,
     Word,
     dtype_of,
-    null_of,
 )
 
 
@@ -68,7 +67,7 @@ class _Trace:
     made: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)  # columns that a refused stage would have written
     refusals: list[Refusal] = field(default_factory=list)
-    masks: list[tuple[int, str, str, Mask]] = field(default_factory=list)  # ordinal, uid, column, mask
+    masks: list[Met] = field(default_factory=list)
     behind: dict[int, frozenset[int]] = field(default_factory=dict)  # stage → the stages that its columns come from
     makers: dict[str, frozenset[int]] = field(default_factory=dict)  # column → the stages that it comes from
     probes: list[Probe] = field(default_factory=list)
@@ -349,7 +348,7 @@ def _keep_answers(trace: _Trace, ordinal: int, stage: SavedStage, answers: list[
         for mask in sorted(column.masks, key=lambda mask: not mask.drops):
             if id(mask) not in seen and (mask.drops or mask.always or name in trace.live):
                 seen.add(id(mask))
-                trace.masks.append((ordinal, stage.uid, name, mask))
+                trace.masks.append(Met(ordinal, stage.uid, name, mask))
         if name in trace.live or not name:
             trace.probes.extend(column.probes)
         if name:
@@ -372,8 +371,8 @@ def _marked(column: Column, null_text: str) -> Column:
 def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
     """Trace → ONNX model and what its tensors mean."""
     columns = {name: _travelling(trace.columns[name], trace.null_text) for name in outputs}
-    code = _invalid(trace, next(iter(columns.values())).var)
-    results = {name: _masked(column, code, bool(trace.masks)) for name, column in columns.items()}
+    code = code_of(trace.masks, trace.behind, next(iter(columns.values())).var)
+    results = {name: blanked(column, code if trace.masks else None) for name, column in columns.items()}
     specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
     if proof:
         for name, column in columns.items():
@@ -395,7 +394,7 @@ def _build(trace: _Trace, outputs: Sequence[str], proof: bool) -> Servable:
         model.SerializeToString(deterministic=True),
         tuple(trace.specs[name] for name in used),
         (*specs, INVALID),
-        _reasons(trace),
+        reasons_of(trace.masks),
         _merge(trace.probes, set(used)),
         tuple(trace.verdicts),
         weights=weights,
@@ -415,43 +414,6 @@ def _width(column: Column) -> int:
             return -1
         case _:
             return 1
-
-
-def _invalid(trace: _Trace, like: Var) -> Var:
-    """INT32 [N, 1]: ±ordinal of the stage that Spark would have refused or dropped the row at, else 0."""
-    rows = op.shape(like, start=0, end=1)
-    shape = op.concat([rows, op.const(np.array([1], dtype=np.int64))], axis=0)
-    code = op.expand(op.const(np.array([[0]], dtype=np.int32)), shape)
-    for ordinal, mask in reversed(_by_precedence(trace)):
-        value = op.const(np.array([[-ordinal if mask.drops else ordinal]], dtype=np.int32))
-        code = op.where(mask.rows, value, code)
-    return code
-
-
-def _by_precedence(trace: _Trace) -> list[tuple[int, Mask]]:
-    """Masks as Spark meets them: its optimizer moves a filter in front of every stage whose columns it does not read."""
-    met: list[tuple[int, Mask]] = []
-    waiting = [(ordinal, mask) for ordinal, _, _, mask in trace.masks]
-    for ordinal, mask in [entry for entry in waiting if entry[1].drops]:
-        needed = [entry for entry in waiting if entry[0] in trace.behind[ordinal] and not entry[1].drops]
-        met += [*needed, (ordinal, mask)]
-        waiting = [entry for entry in waiting if all(entry[1] is not one for _, one in met)]
-    return met + waiting
-
-
-def _masked(column: Column, code: Var, any_masks: bool) -> Var:
-    """The value; NaN, "" or the minimum where the row was refused."""
-    if not any_masks:
-        return op.identity(column.var)
-    fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
-    if column.type == Scalar("string"):
-        return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
-    if isinstance(column, Texts):  # no element at all
-        return op.where(fine, column.var, op.const(np.array([[column.null_text]], dtype=np.str_)))
-    if isinstance(column.type, VectorType) or column.type == Scalar("double"):
-        return op.where(fine, column.var, constant(np.nan))
-    dtype = dtype_of(column.type, column.nullable)
-    return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
 
 
 def _settle_inputs(model: onnx.ModelProto, names: Sequence[str], tables: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -475,21 +437,6 @@ def _set_shape(value: onnx.ValueInfoProto, width: int) -> None:
         shape.dim.add()
     else:
         shape.dim.add().dim_value = width
-
-
-def _reasons(trace: _Trace) -> tuple[InvalidReason, ...]:
-    grouped: dict[int, list[tuple[str, str, Mask]]] = {}
-    for ordinal, uid, column, mask in trace.masks:
-        grouped.setdefault(ordinal, []).append((uid, column, mask))
-    return tuple(
-        InvalidReason(
-            ordinal,
-            entries[0][0],
-            ", ".join(dict.fromkeys(column for _, column, _ in entries if column)),
-            "; ".join(dict.fromkeys(mask.reason for _, _, mask in entries)),
-        )
-        for ordinal, entries in sorted(grouped.items())
-    )
 
 
 def _merge(probes: Sequence[Probe], inputs: set[str]) -> tuple[Probe, ...]:
