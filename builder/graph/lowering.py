@@ -68,7 +68,8 @@ class _Trace:
     lost: set[str] = field(default_factory=set)  # columns that a refused stage would have written
     refusals: list[Refusal] = field(default_factory=list)
     masks: list[Met] = field(default_factory=list)
-    behind: dict[int, frozenset[int]] = field(default_factory=dict)  # stage → the stages that its columns come from
+    behind: dict[int, frozenset[int]] = field(default_factory=dict)  # stage → the stages that Spark runs before it
+    fixed: int = 0  # the last stage that no filter is moved in front of
     makers: dict[str, frozenset[int]] = field(default_factory=dict)  # column → the stages that it comes from
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
@@ -247,8 +248,9 @@ def _convert(trace: _Trace, ordinal: int, stage: SavedStage) -> None:
             StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
         )
         return
-    nothing: frozenset[int] = frozenset()
-    trace.behind[ordinal] = nothing.union(*(trace.makers.get(name, nothing) for name in rule.inputs(stage)))
+    before = frozenset(range(1, trace.fixed + 1))
+    trace.behind[ordinal] = before.union(*(trace.makers.get(name, ()) for name in rule.inputs(stage)))
+    trace.fixed = ordinal if rule.fixed else trace.fixed
     _keep_answers(trace, ordinal, stage, answers)
     word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
     trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))

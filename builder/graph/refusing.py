@@ -27,7 +27,8 @@ class Met:
 def code_of(masks: Sequence[Met], behind: Mapping[int, frozenset[int]], like: Var) -> Var:
     """INT32 [N, 1], N as of `like`: ±ordinal of the stage that Spark would have refused or dropped the row at, else 0.
 
-    `behind`: stage → the stages that the columns it reads come from.
+    `behind`: stage → the stages that Spark runs before its filter: those that its columns come from, and those that no
+    filter is moved in front of.
     """
     code = op.expand(op.const(np.array([[0]], dtype=np.int32)), beside_rows(like, 1))
     for met in reversed(_by_precedence(masks, behind)):
@@ -37,7 +38,7 @@ def code_of(masks: Sequence[Met], behind: Mapping[int, frozenset[int]], like: Va
 
 
 def _by_precedence(masks: Sequence[Met], behind: Mapping[int, frozenset[int]]) -> list[Met]:
-    """As Spark meets them: its optimizer moves a filter in front of every stage whose columns it does not read."""
+    """As Spark meets them: its optimizer moves a filter in front of the stages that it does not need."""
     found: list[Met] = []
     waiting = list(masks)
     for drop in [met for met in masks if met.mask.drops]:

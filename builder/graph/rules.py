@@ -57,7 +57,8 @@ class Rule:
     null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
     leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
     of this rule's. `session`: the answers hang on what no saved model holds.
-    `since`: the oldest Triton release that runs its operators.
+    `since`: the oldest Triton release that runs its operators. `fixed`: Spark's optimizer moves no later stage's filter
+    in front of this one (its function is called nondeterministic).
     """
 
     spark_class: str
@@ -79,6 +80,7 @@ class Rule:
     unasked: bool = False
     session: bool = False
     since: str = OLDEST.name
+    fixed: bool = False
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ def converts(
     unasked: bool = False,
     session: bool = False,
     since: str = OLDEST.name,
+    fixed: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -165,6 +168,7 @@ def converts(
             unasked,
             session,
             since,
+            fixed,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from builder.sparkml.reader import SavedStage
 from builder.types import Scalar, VectorType
 
 
-@converts("org.apache.spark.ml.feature.VectorAssembler", word="bit", nulls=True)
+@converts("org.apache.spark.ml.feature.VectorAssembler", word="bit", nulls=True, fixed=True)
 def vector_assembler(stage: SavedStage, columns: Sequence[Column]) -> Vector:
     """Columns side by side, numbers as doubles.
 

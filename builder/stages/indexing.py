@@ -36,7 +36,7 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)  # as Spark prints integers
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(E-?[0-9]+)?", re.ASCII)
 
 
-@converts("org.apache.spark.ml.feature.StringIndexerModel", word="bit", ignores=("stringOrderType",))
+@converts("org.apache.spark.ml.feature.StringIndexerModel", word="bit", ignores=("stringOrderType",), fixed=True)
 def string_indexer(stage: SavedStage, i: int, x: Column) -> Number:
     """The label's place in the fitted list. A number is looked up by value: as Spark prints it is how its label was made.
 
