@@ -113,6 +113,7 @@ def publish(
     """
     from builder.converting import convert
     from builder.graph.lowering import lower
+    from builder.graph.rules import session_of
     from builder.proving import prove, settled
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
@@ -127,14 +128,17 @@ def publish(
     name = choose_name(name, model)
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
-    null_text = check_null(wanted.null_text)
-    compiled = partial(lower, pipeline, model.schema, all_rules(), wanted.outputs, null_text=null_text, target=target)
+    null_text, rules = check_null(wanted.null_text), all_rules()
+    compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
     other = wanted.converter
     servable = convert(model, wanted.outputs, target, other) if other else compiled()
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")
-    return write(repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, settings)
+    session = session_of(pipeline.stages, rules)
+    return write(
+        repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+    )
 
 
 def serve(

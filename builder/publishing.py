@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import NULL_TEXT, Servable, to_json
+from builder.types import NULL_TEXT, Servable, Session, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
@@ -49,16 +49,16 @@ def write(
     proof: Proof | None,
     evidence_in_repository: bool,
     target: Target,
+    session: Session,
     settings: Settings | None,
 ) -> Publication:
     """Write config, model, manifest and evidence as one version, whole or not at all.
 
+    `session`: in which session Spark gives these answers, where they hang on it.
     The version is the one given, else MLflow's, else the next free integer.
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
-    from builder.graph.rules import session_of
     from builder.graph.weights import files_of
-    from builder.stages import all_rules
     from builder.triton.config import Settings, write_config
     from builder.triton.repository import write_version
 
@@ -66,7 +66,6 @@ def write(
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    session = session_of(pipeline.stages, all_rules())
     document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     config = write_config(servable, name, settings or Settings(), provenance(model, proof, target))
     everything = {**files, MANIFEST: to_json(document).encode()}
