@@ -34,7 +34,8 @@ def test_a_command_in_readme_parses(line):
     arguments = shlex.split(line.split(" #")[0].rstrip(" &"), posix=True)[1:]
     command = COMMANDS[arguments[0]]
 
-    context = command.make_context(arguments[0], list(arguments[1:]))  # raises on a flag or a value that it does not know
+    # raises on a flag or a value that it does not know
+    context = command.make_context(arguments[0], list(arguments[1:]))
 
     assert context.command is command
 
