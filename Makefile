@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,direct,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance random mutants releases bench lint
+.PHONY: help install demo test table conformance random mutants releases bench lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,6 +23,9 @@ demo: install  ## the whole way on real flights: train, register, publish, serve
 
 test: install  ## every test, with real Spark and real Triton
 	$(BIN)/python -m pytest
+
+table: install  ## after a change of the rules: the support table, as data and in README
+	$(BIN)/python -m tests.house.table
 
 conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
 	.venv-spark35/bin/python -m tests.conformance.record --older

@@ -218,11 +218,6 @@ def bench(
 
 def stages() -> Support:
     """Every Spark class that has a verdict, by name; those of other packages behind ours."""
-    from builder.graph.bringing import brought
-    from builder.stages.listing import Listed, listed
+    from builder.stages.listing import listed
 
-    theirs = [
-        Listed(rule.spark_class, rule.word, f"{rule.note} (brought by {package})".strip(), since=rule.since)
-        for rule, package in brought()
-    ]
-    return Support((*listed(), *theirs))
+    return Support(listed())

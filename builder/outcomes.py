@@ -214,38 +214,18 @@ class Support:
     listed: tuple[Listed, ...]
 
     def json(self) -> dict[str, Any]:
-        params = self._params()
-        return {
-            "stages": [
-                {
-                    "class": one.spark_class,
-                    "verdict": "converted" if one.word else one.verdict,
-                    "word": one.word,
-                    "params": list(params.get(one.spark_class, ())),
-                    "triton": one.since,
-                    "note": one.note,
-                    "fix": one.fix,
-                }
-                for one in self.listed
-            ]
-        }
+        return {"stages": [one.json() for one in self.listed]}
 
     def markdown(self) -> str:
         """The README's table: a line a class, named with its package."""
-        params = self._params()
         rows = []
         for one in self.listed:
             verdict = f"**{one.verdict}**" if one.fix else f"`{one.verdict}`"
-            read = ", ".join(f"`{name}`" for name in params.get(one.spark_class, ()))
+            read = ", ".join(f"`{name}`" for name in one.params)
             since = f"{one.since} and newer" if one.since else ""
             note = f"{one.note} Fix: {one.fix}" if one.fix else one.note
             rows.append((f"`{one.spark_class.removeprefix('org.apache.spark.ml.')}`", verdict, read, since, note))
         return markdown_table(("Spark class", "equal", "params read", "Triton", ""), rows)
-
-    def _params(self) -> Mapping[str, Sequence[str]]:
-        from builder.stages.reading import params_read  # only where they are told: it reads the rules' text
-
-        return params_read()
 
 
 def tensor_json(spec: TensorSpec) -> dict[str, Any]:

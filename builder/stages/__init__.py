@@ -16,7 +16,12 @@ def all_rules() -> dict[str, Rule]:
     Raises UsageError where what another package brings cannot be used.
     """
     from builder.graph.bringing import merged
+
+    return merged(own_rules())
+
+
+def own_rules() -> dict[str, Rule]:
+    """Spark class → rule, from every module of this package."""
     from builder.graph.rules import rules_in  # and spox with it: who only lists the classes goes without
 
-    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    return merged(rules_in(modules))
+    return rules_in(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from builder.stages import all_rules
-from builder.stages.reading import params_read
 from tests.conformance.answering import recorded
 from tests.conformance.conftest import SPARK, chosen
 from tests.conformance.record import entry
+from tests.house.params import params_read
 
 SCALER = "org.apache.spark.ml.feature.MinMaxScalerModel"
 

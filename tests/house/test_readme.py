@@ -56,7 +56,7 @@ def test_readmes_support_table_is_what_the_rules_say():
     between = re.search(r"<!-- stages -->\n(.*?)<!-- /stages -->", README, re.DOTALL)
 
     assert between is not None
-    assert between[1].strip() == stages().markdown(), "paste the output of: tritonbuild stages --markdown"
+    assert between[1].strip() == stages().markdown(), "run: make table"
 
 
 def test_the_continuous_integration_calls_readmes_test_command():

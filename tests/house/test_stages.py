@@ -12,10 +12,10 @@ import pyspark.ml
 import pytest
 from pyspark.ml.base import Estimator, Transformer
 
-from builder.graph.rules import Rule
 from builder.sparkml.verdicts import READ_THROUGH, REFUSED, WITHOUT_MODEL
 from builder.stages import all_rules
 from builder.stages.listing import Listed, listed
+from tests.house.table import derived
 
 SPARK, PYTHON = "org.apache.spark.ml.", "pyspark.ml."
 WORDS = {"bit", "dot", "elementary", "iterative"}
@@ -117,10 +117,5 @@ def test_no_class_is_converted_and_refused():
     assert not all_rules().keys() & {*REFUSED, *READ_THROUGH, *WITHOUT_MODEL}
 
 
-def test_the_list_that_imports_no_rule_says_what_the_rules_say(table):
-    def told(rule: Rule) -> tuple[str, str]:
-        return rule.word, rule.note
-
-    rules = {name: told(rule) for name, rule in all_rules().items()}
-
-    assert {name: (line.verdict, line.note) for name, line in table.items() if line.verdict in WORDS} == rules
+def test_the_table_is_what_the_rules_say():
+    assert listed() == derived(), "run: make table"

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from builder.stages.listing import converted
 from tests.conformance.record import entry
 from tests.conformance.row import Row
 from tests.conformance.table import TABLE
+from tests.house.params import classes_of
 from tests.mutants.planting import ROUNDED, Mutant, in_float32
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class Result:
 
 def rows_of(module: str) -> list[Row]:
     """Recorded rows whose pipelines hold a class that the module, or one that imports it, converts; smoke rows first."""
-    classes = {found.spark_class for file in _importers(module) for found in converted(file)}
+    classes = {name for importer in _importers(module) for name in classes_of(importer)}
     rows = [row for row in TABLE.values() if not row.notyet and entry(row, SPARK).is_dir()]
     reached = [row for row in rows if classes & _classes(row)]
     return sorted(reached, key=lambda row: (not row.smoke, bool(row.refused)))
@@ -136,15 +136,17 @@ class _Spoilt(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return rounded
 
 
-def _importers(module: str) -> set[Path]:
-    """The files of modules that import this one, over any number of steps; its own among them."""
-    imports = {file: _imported(file) for file in (ROOT / "builder").rglob("*.py")}
-    names = {file: ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in imports}
-    found = {file for file, name in names.items() if name == module}
+def _importers(module: str) -> set[str]:
+    """The modules of rules that import this one, over any number of steps; itself among them."""
+    imports = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): _imported(file)
+        for file in (ROOT / "builder").rglob("*.py")
+    }
+    found = {module}
     while True:
-        more = {file for file, read in imports.items() if read & {names[one] for one in found}} - found
+        more = {name for name, read in imports.items() if read & found} - found
         if not more:
-            return {file for file in found if file.parent.name == "stages"}
+            return {name for name in found if name.startswith("builder.stages.")}
         found |= more
 
 

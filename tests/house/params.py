@@ -1,4 +1,4 @@
-"""Which params each rule reads, told from the rules' own text, as `listing` tells their words.
+"""Which params each rule reads, told from the rules' own text; no rule is imported.
 
 Followed are the functions that a rule calls, as far as their names tell which they are. A test holds the result against
 the conformance table: what a stage there has saved is either among it, or a column's name, or ignored by its rule.
@@ -7,12 +7,15 @@ the conformance table: what a stage there has saved is either among it, or a col
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parents[1]
+from tests.house.sources import PACKAGE, ROOT
+
+_CONSTANT = re.compile(r'^(\w+) = ("[^"\n]*")$', re.MULTILINE)
 _READERS = frozenset({"flag", "integer", "nested", "number", "numbers", "raw", "text", "texts", "vector", "was_set"})
 
 
@@ -34,18 +37,44 @@ class _Module:
     rules: dict[str, list[ast.expr]]
 
 
+@cache
 def params_read() -> dict[str, tuple[str, ...]]:
     """Spark class → the params that its rule reads, by name; those that name columns are left out."""
-    from builder.stages.listing import constants_of, text_of
-
     found: dict[str, tuple[str, ...]] = {}
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted((PACKAGE / "stages").glob("*.py")):
         module = _module(f"builder.stages.{file.stem}")
-        constants = constants_of(file.read_text(encoding="utf-8"))
+        constants = _constants_of(file.read_text(encoding="utf-8"))
         for name, classes in module.rules.items():
             read = tuple(sorted(param for param in _reach(f"builder.stages.{file.stem}", name) if _tells(param)))
-            found |= {text_of(spark_class, constants): read for spark_class in classes}
+            found |= {_text_of(spark_class, constants): read for spark_class in classes}
     return found
+
+
+def classes_of(module: str) -> set[str]:
+    """The Spark classes that a module of rules converts: `builder.stages.scaling`."""
+    text = _file(module).read_text(encoding="utf-8")
+    return {_text_of(node, _constants_of(text)) for classes in _module(module).rules.values() for node in classes}
+
+
+def _constants_of(module: str) -> Mapping[str, str]:
+    """A module's own constants that are strings, by name."""
+    return {name: ast.literal_eval(value) for name, value in _CONSTANT.findall(module)}
+
+
+def _text_of(node: ast.expr, constants: Mapping[str, str]) -> str:
+    """A string, of what a decorator may be written with."""
+    match node:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.Name(id=name):
+            return constants[name]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _text_of(left, constants) + _text_of(right, constants)
+        case ast.JoinedStr(values=values):
+            return "".join(
+                _text_of(part.value if isinstance(part, ast.FormattedValue) else part, constants) for part in values
+            )
+    raise AssertionError(f"line {node.lineno}: a rule's class, word and note are plain strings")
 
 
 def _tells(param: str) -> bool:
@@ -74,10 +103,13 @@ def _reach(module: str, name: str) -> set[str]:
     return params
 
 
+def _file(module: str) -> Path:
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
 @cache
 def _module(name: str) -> _Module:
-    file = _PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
-    module = _Module({}, {}, {})
+    file, module = _file(name), _Module({}, {}, {})
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     if "params" not in text and "@converts" not in text:  # half of the modules need no parsing
         return module
