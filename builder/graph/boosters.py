@@ -76,8 +76,8 @@ def _looked_up(value: Var, rows: Array, above: float) -> Var:
     """value [N, 1], rows [size + 1, M] → [N, M]: the row of the value cut to an integer, the last where it is no category."""
     size = len(rows) - 1
     known = op.and_(op.greater(value, constant(above)), op.less(value, constant(float(size))))
-    row = op.where(known, to_index(value, size), op.const(np.array(size, dtype=np.int64)))
-    found = op.gather(table(rows), op.squeeze(row, op.const(np.array([1], dtype=np.int64))))
+    row = op.where(known, to_index(value, size), constant(np.array(size, dtype=np.int64)))
+    found = op.gather(table(rows), op.squeeze(row, constant(np.array([1], dtype=np.int64))))
     return op.where(op.isnan(value), constant(np.nan), found)
 
 

@@ -107,7 +107,7 @@ class Number(Column):
         """The same numbers, nulls as their marker."""
         if self.nulls is None:
             return self
-        marker = op.const(np.array(null_of(self.type)).astype(self.var.unwrap_tensor().dtype))
+        marker = constant(np.array(null_of(self.type)).astype(self.var.unwrap_tensor().dtype))
         return replace(self, var=choose(self.nulls, marker, self.var), nullable=True)
 
     def double(self) -> Var:
@@ -125,9 +125,9 @@ class Number(Column):
             return self.nulls
         if self.type in (DOUBLE, Scalar("float"), Scalar("decimal")):
             nan = op.isnan(self.var)
-            return nan if self.nullable else op.and_(nan, op.const(np.array(False)))
+            return nan if self.nullable else op.and_(nan, constant(False))
         as_long = op.cast(self.var, to=np.int64)
-        marker = op.const(np.array(null_of(self.type), dtype=np.int64))
+        marker = constant(np.array(null_of(self.type), dtype=np.int64))
         return op.equal(as_long, marker) if self.nullable else op.less(as_long, as_long)
 
     def is_missing(self) -> Var:
@@ -169,13 +169,13 @@ class Text(Column):
         """The same strings, nulls as their marker."""
         if self.nulls is None:
             return replace(self, null_text=null_text)
-        marker = op.const(np.array([[null_text]], dtype=np.str_))
+        marker = constant(np.array([[null_text]], dtype=np.str_))
         return replace(self, var=op.where(self.nulls, marker, self.var), nullable=True, null_text=null_text, nulls=None)
 
     def is_null(self) -> Var:
         """bool [N, 1]: rows where this string is null."""
-        equal = op.equal(self.var, op.const(np.array([self.null_text], dtype=np.str_)))
-        return equal if self.nullable else op.and_(equal, op.const(np.array(False)))
+        equal = op.equal(self.var, constant(np.array([self.null_text], dtype=np.str_)))
+        return equal if self.nullable else op.and_(equal, constant(False))
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Texts(Column):
         """As an output: filled up with `null_text`, which also stands for null elements."""
         packed = self.packed()
         shown = packed.tokens if packed.nulls is None else op.and_(packed.tokens, op.not_(packed.nulls))
-        marker = op.const(np.array([[null_text]], dtype=np.str_))
+        marker = constant(np.array([[null_text]], dtype=np.str_))
         return replace(packed, var=op.where(shown, packed.var, marker), null_text=null_text)
 
 

@@ -164,8 +164,8 @@ def _members(membership: _Membership, x: Var) -> Var:
     value = slots(x, np.array([membership.feature]))
     index = to_index(value, size)
     known = op.equal(op.cast(index, to=np.float64), value)
-    row = op.where(known, index, op.const(np.array(size, dtype=np.int64)))
-    return op.gather(table(membership.columns), op.squeeze(row, op.const(np.array([1], dtype=np.int64))))
+    row = op.where(known, index, constant(np.array(size, dtype=np.int64)))
+    return op.gather(table(membership.columns), op.squeeze(row, constant(np.array([1], dtype=np.int64))))
 
 
 def leaf_rows(leaves: Array, numbers: Var) -> Var:

@@ -8,6 +8,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument, build
 
+from builder.graph.idioms import constant
 from builder.types import Servable, TensorSpec
 
 
@@ -29,11 +30,11 @@ def identity_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], ir_
 
 def _constant(spec: TensorSpec, rows: Var) -> Var:
     value = np.array([[""]]) if spec.dtype == np.object_ else np.zeros((1, 1), spec.dtype)
-    shape = op.concat([rows, op.const(np.array([max(spec.width, 1)], np.int64))], axis=0)
-    full = op.expand(op.const(value), shape)
+    shape = op.concat([rows, constant(np.array([max(spec.width, 1)], np.int64))], axis=0)
+    full = op.expand(constant(value), shape)
     if spec.width < 0:
         return full
-    return op.reshape(full, op.const(np.array([-1, spec.width], np.int64)))  # says the width: Triton compares it
+    return op.reshape(full, constant(np.array([-1, spec.width], np.int64)))  # says the width: Triton compares it
 
 
 def _dtype(spec: TensorSpec) -> type[np.generic] | np.dtype[np.generic]:

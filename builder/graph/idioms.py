@@ -27,19 +27,29 @@ import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument
 
+from builder.graph.sharing import shared
 from builder.graph.targeting import target
 from builder.types import Array
 
 _SMALLEST_NORMAL = 2.0**-1022
 _PACKET = 8  # doubles in the widest SIMD packet (AVX-512)
 _LARGE_BYTES = 1 << 16  # spox's inference copies a constant at each use: 40 uses of 0.8 MB took 5 s
+_SHARED_BYTES = 1 << 10  # above, it is a model's own, and hashing it would be the longer way
 _DOT_TERMS = 128  # of one MatMul: as many as onnxruntime adds in one go
 _tables: ContextVar[list[tuple[Var, Array]] | None] = ContextVar("tables", default=None)
 
 
 def constant(value: Array | float | int | bool) -> Var:
     """A small constant; Python floats become float64 scalars."""
-    return op.const(np.asarray(value))
+    array = np.asarray(value)
+    if array.nbytes > _SHARED_BYTES or array.dtype.hasobject:
+        return op.const(array)
+    return _constant(array.dtype.str, array.shape, array.tobytes())
+
+
+@shared
+def _constant(dtype: str, shape: tuple[int, ...], held: bytes) -> Var:
+    return op.const(np.frombuffer(held, dtype).reshape(shape))
 
 
 def table(array: Array) -> Var:
@@ -68,9 +78,9 @@ def collecting_tables() -> Iterator[list[tuple[Var, Array]]]:
 
 def elementwise(operator: Callable[[Var], Var], x: Var) -> Var:
     """`operator` on each value of x [N, K] (float64), the same bits whatever stands beside it in the batch."""
-    last = op.const(np.array([-1], dtype=np.int64))
-    packets = op.expand(op.unsqueeze(x, last), op.const(np.array([1, 1, _PACKET], dtype=np.int64)))
-    return op.gather(operator(packets), op.const(np.array(0, dtype=np.int64)), axis=2)
+    last = constant(np.array([-1], dtype=np.int64))
+    packets = op.expand(op.unsqueeze(x, last), constant(np.array([1, 1, _PACKET], dtype=np.int64)))
+    return op.gather(operator(packets), constant(np.array(0, dtype=np.int64)), axis=2)
 
 
 def times(x: Var, factors: Array) -> Var:
@@ -110,13 +120,13 @@ def log(x: Var) -> Var:
 
 def sequential_sum(x: Var) -> Var:
     """x [N, T, K] → [N, K]: the T terms added one after the other, first to last."""
-    sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
-    return op.gather(sums, op.const(np.array(-1, dtype=np.int64)), axis=1)
+    sums = op.cumsum(x, constant(np.array(1, dtype=np.int64)))
+    return op.gather(sums, constant(np.array(-1, dtype=np.int64)), axis=1)
 
 
 def ordered_sum(x: Var) -> Var:
     """x [N, K] → [N, 1]: the K terms added one after the other, first to last."""
-    last = op.const(np.array([-1], dtype=np.int64))
+    last = constant(np.array([-1], dtype=np.int64))
     return sequential_sum(op.unsqueeze(x, last))
 
 
@@ -125,7 +135,7 @@ def dot(x: Var, weights: Array) -> Var:
     total: Var | None = None
     for start in range(0, len(weights), _DOT_TERMS):
         terms = weights[start : start + _DOT_TERMS]
-        ends = [op.const(np.array([end], dtype=np.int64)) for end in (start, start + len(terms), 1)]
+        ends = [constant(np.array([end], dtype=np.int64)) for end in (start, start + len(terms), 1)]
         part = x if len(terms) == len(weights) else op.slice(x, ends[0], ends[1], ends[2])
         product = op.matmul(part, table(np.ascontiguousarray(terms)))
         total = product if total is None else op.add(total, product)
@@ -134,9 +144,10 @@ def dot(x: Var, weights: Array) -> Var:
     return total
 
 
+@shared
 def beside_rows(x: Var, width: int) -> Var:
     """The shape [N, width], N being x's."""
-    return op.concat([op.shape(x, start=0, end=1), op.const(np.array([width], dtype=np.int64))], axis=0)
+    return op.concat([op.shape(x, start=0, end=1), constant(np.array([width], dtype=np.int64))], axis=0)
 
 
 def argmax(x: Var) -> Var:
@@ -151,14 +162,14 @@ def picked(x: Var, index: Var) -> Var:
 
 def java_max(x: Var) -> Var:
     """x [N, K] → [N, 1]: the maximum, NaN where any value is NaN (Math.max)."""
-    axis = op.const(np.array([1], dtype=np.int64))
+    axis = constant(np.array([1], dtype=np.int64))
     any_nan = op.cast(op.reduce_max(op.cast(op.isnan(x), to=np.int32), axis, keepdims=1), to=np.bool_)
     return op.where(any_nan, constant(np.nan), op.reduce_max(x, axis, keepdims=1))
 
 
 def any_of(x: Var) -> Var:
     """x [N, K] bool → [N, 1] bool: whether any is true in the row."""
-    axis = op.const(np.array([1], dtype=np.int64))
+    axis = constant(np.array([1], dtype=np.int64))
     return op.cast(op.reduce_max(op.cast(x, to=np.int32), axis, keepdims=1), to=np.bool_)
 
 
@@ -184,13 +195,13 @@ def slots(x: Var, indices: Array) -> Var:
 
 def count(x: Var) -> Var:
     """x [N, K] bool → [N, 1] float64: how many are true (whole numbers: exact in any order)."""
-    axis = op.const(np.array([1], dtype=np.int64))
+    axis = constant(np.array([1], dtype=np.int64))
     return op.reduce_sum(op.cast(x, to=np.float64), axis, keepdims=1)
 
 
 def largest(x: Var, start: float = 0.0) -> Var:
     """x [N, K] → [N, 1]: as `if (v > max) max = v` from `start` on finds the largest: NaN left out."""
-    axis = op.const(np.array([1], dtype=np.int64))
+    axis = constant(np.array([1], dtype=np.int64))
     return op.reduce_max(op.where(op.greater(x, constant(start)), x, constant(start)), axis, keepdims=1)
 
 
@@ -216,7 +227,7 @@ def clamped(x: Var, low: int, high: int) -> Var:
     """x float64 → int64, truncated towards zero, the ends of [low, high] where it is beyond, 0 for NaN (Scala's toInt)."""
     finite = op.where(op.isnan(x), constant(0.0), x)
     inside = op.and_(op.greater(finite, constant(float(low))), op.less(finite, constant(float(high))))
-    end = op.where(op.less(finite, constant(0.0)), constant(np.array(low)), constant(np.array(high)))
+    end = op.where(op.less(finite, constant(0.0)), constant(low), constant(high))
     return op.where(inside, op.cast(op.where(inside, finite, constant(0.0)), to=np.int64), end)
 
 
@@ -246,7 +257,7 @@ def long_number(x: Var, numbers: Mapping[int, float]) -> Var:
 
 def text_at(texts: Sequence[str], x: Var) -> Var:
     """x [N, 1] float64 → [N, 1] string: the text of that index, truncated and clamped as `to_index` does."""
-    return op.gather(op.const(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))
+    return op.gather(constant(np.array(texts, dtype=np.str_)), to_index(x, len(texts)))
 
 
 def remainder(x: Var, y: Var) -> Var:
@@ -256,18 +267,18 @@ def remainder(x: Var, y: Var) -> Var:
 
 def smallest(x: Var) -> Var:
     """x [N, T, K] float64, no NaN in it → [N, K]: the least of the T values."""
-    return op.reduce_min(x, op.const(np.array([1], dtype=np.int64)), keepdims=0)
+    return op.reduce_min(x, constant(np.array([1], dtype=np.int64)), keepdims=0)
 
 
 def wrapped(x: Var, width: int) -> Var:
     """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
-    return op.mod(op.cast(x, to=np.int64), op.const(np.array(width, dtype=np.int64)))  # takes the divisor's sign
+    return op.mod(op.cast(x, to=np.int64), constant(np.array(width, dtype=np.int64)))  # takes the divisor's sign
 
 
 def last_sum(x: Var) -> Var:
     """x [N, K] → [N, 1]: the K terms added one after the other, first to last; one node less than `ordered_sum`."""
-    sums = op.cumsum(x, op.const(np.array(1, dtype=np.int64)))
-    return op.gather(sums, op.const(np.array([-1], dtype=np.int64)), axis=1)
+    sums = op.cumsum(x, constant(np.array(1, dtype=np.int64)))
+    return op.gather(sums, constant(np.array([-1], dtype=np.int64)), axis=1)
 
 
 def inverse(x: Var) -> Var:

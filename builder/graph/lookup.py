@@ -6,7 +6,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.idioms import table
+from builder.graph.idioms import constant, table
 from builder.types import Array
 
 _SPREAD = 4  # a start for each number of the range, where the range is at most this many times the keys
@@ -30,20 +30,20 @@ def place_of(x: Var, keys: Array) -> tuple[Var, Array]:
 
     here = op.mod(op.sub(x, _whole(lowest)), _whole(buckets))
     first = op.cast(op.gather(table(starts), here), to=np.int64)
-    places = op.add(first, op.const(np.arange(deepest, dtype=np.int64)[None]))
+    places = op.add(first, constant(np.arange(deepest, dtype=np.int64)[None]))
     equal = op.equal(op.cast(op.gather(table(padded), places), to=np.int64), x)
     none = _whole(len(keys))
-    found = op.reduce_min(op.where(equal, places, none), op.const(np.array([1], dtype=np.int64)), keepdims=1)
+    found = op.reduce_min(op.where(equal, places, none), constant(np.array([1], dtype=np.int64)), keepdims=1)
     return op.min([found, none]), order
 
 
 def rows_at(rows: Array, place: Var) -> Var:
     """rows [n, K], place [N, 1] int64 from `place_of` → [N, K]; `rows` has one row more than there are keys, for none."""
-    return op.gather(table(rows), op.squeeze(place, op.const(np.array([1], dtype=np.int64))), axis=0)
+    return op.gather(table(rows), op.squeeze(place, constant(np.array([1], dtype=np.int64))), axis=0)
 
 
 def _whole(value: int) -> Var:
-    return op.const(np.array(value, dtype=np.int64))
+    return constant(np.array(value, dtype=np.int64))
 
 
 def _buckets(keys: Array) -> int:

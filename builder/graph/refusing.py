@@ -11,6 +11,7 @@ from spox import Var
 
 from builder.graph.columns import Column, Mask, Texts
 from builder.graph.idioms import beside_rows, choose, constant
+from builder.graph.sharing import shared
 from builder.types import InvalidReason, Scalar, VectorType, dtype_of, null_of
 
 
@@ -30,9 +31,9 @@ def code_of(masks: Sequence[Met], behind: Mapping[int, frozenset[int]], like: Va
     `behind`: stage → the stages that Spark runs before its filter: those that its columns come from, and those that no
     filter is moved in front of.
     """
-    code = op.expand(op.const(np.array([[0]], dtype=np.int32)), beside_rows(like, 1))
+    code = op.expand(constant(np.array([[0]], dtype=np.int32)), beside_rows(like, 1))
     for met in reversed(_by_precedence(masks, behind)):
-        value = op.const(np.array([[-met.ordinal if met.mask.drops else met.ordinal]], dtype=np.int32))
+        value = constant(np.array([[-met.ordinal if met.mask.drops else met.ordinal]], dtype=np.int32))
         code = op.where(met.mask.rows, value, code)
     return code
 
@@ -52,15 +53,20 @@ def blanked(column: Column, code: Var | None) -> Var:
     """The value; NaN, "" or the minimum where `code` says that the row was refused. `code` None: no row ever is."""
     if code is None:
         return op.identity(column.var)
-    fine = op.equal(code, op.const(np.array([[0]], dtype=np.int32)))
+    fine = _fine(code)
     if column.type == Scalar("string"):
-        return op.where(fine, column.var, op.const(np.array([[""]], dtype=np.str_)))
+        return op.where(fine, column.var, constant(np.array([[""]], dtype=np.str_)))
     if isinstance(column, Texts):  # no element at all
-        return op.where(fine, column.var, op.const(np.array([[column.null_text]], dtype=np.str_)))
+        return op.where(fine, column.var, constant(np.array([[column.null_text]], dtype=np.str_)))
     if isinstance(column.type, VectorType) or column.type == Scalar("double"):
         return op.where(fine, column.var, constant(np.nan))
     dtype = dtype_of(column.type, column.nullable)
-    return choose(fine, column.var, op.const(np.array(null_of(column.type)).astype(dtype)))
+    return choose(fine, column.var, constant(np.array(null_of(column.type)).astype(dtype)))
+
+
+@shared
+def _fine(code: Var) -> Var:
+    return op.equal(code, constant(np.array([[0]], dtype=np.int32)))
 
 
 def reasons_of(masks: Sequence[Met]) -> tuple[InvalidReason, ...]:

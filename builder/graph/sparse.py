@@ -87,8 +87,8 @@ class Sparse:
     def picked(self, slots: Array) -> Sparse:
         """These slots alone, ascending, as entries of a narrower vector."""
         places = op.gather(table(self._places(slots)), self.indices)
-        kept = op.less(places, op.const(np.array(len(slots), dtype=np.int64)))
-        indices = op.min([places, op.const(np.array(len(slots) - 1, dtype=np.int64))])
+        kept = op.less(places, constant(np.array(len(slots), dtype=np.int64)))
+        indices = op.min([places, constant(np.array(len(slots) - 1, dtype=np.int64))])
         return replace(self.where(kept), indices=indices, width=len(slots))
 
     def _places(self, slots: Array) -> Array:
@@ -110,14 +110,14 @@ def spread_out(values: Var, indices: Var, width: int) -> Var:
 
 def entries_of(x: Var, width: int) -> Sparse:
     """Every slot of a dense x [N, width] an entry; of which only those that are not 0 count as stored."""
-    indices = op.expand(op.const(np.arange(width, dtype=np.int64)), op.shape(x))
+    indices = op.expand(constant(np.arange(width, dtype=np.int64)), op.shape(x))
     return Sparse(indices, x, op.not_(op.equal(x, constant(0.0))), width, finite=False)
 
 
 def side_by_side(parts: Sequence[Sparse]) -> Sparse:
     """One vector after another; a stored 0 is none."""
     starts = np.cumsum([0, *(part.width for part in parts)])
-    indices = [op.add(part.indices, op.const(np.array(start))) for part, start in zip(parts, starts, strict=False)]
+    indices = [op.add(part.indices, constant(start)) for part, start in zip(parts, starts, strict=False)]
     values = op.concat([part.values for part in parts], axis=1)
     used = op.not_(op.equal(values, constant(0.0)))
     finite = all(part.finite for part in parts)
@@ -129,7 +129,7 @@ def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Spar
 
     Sorted, equal slots make runs; each run is an entry, its length the count.
     """
-    beyond = op.const(np.array(width, dtype=np.int64))
+    beyond = constant(np.array(width, dtype=np.int64))
     ascending, _ = op.top_k(op.where(there, slots, beyond), _columns(slots), axis=1, largest=0, sorted=1)
     known = op.cast(op.less(ascending, beyond), to=np.float64)
     entries = _entries(ascending, known, width, finite=True)
@@ -139,8 +139,8 @@ def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Spar
 def summed(slots: Var, values: Var, there: Var, width: int, *, finite: bool) -> Sparse:
     """slots int64, values float64, there bool, all [N, K]: the values of one slot added in the order of the columns."""
     number = op.squeeze(_columns(slots), _ints(0))
-    at = op.range(op.const(np.array(0)), number, op.const(np.array(1)))
-    beyond = op.const(np.array(width, dtype=np.int64))
+    at = op.range(constant(0), number, constant(1))
+    beyond = constant(np.array(width, dtype=np.int64))
     marked = op.where(there, slots, beyond)
     keys, _ = op.top_k(op.add(op.mul(marked, number), at), _columns(slots), axis=1, largest=0, sorted=1)
     order = op.mod(keys, number)
@@ -159,15 +159,15 @@ def _entries(ascending: Var, values: Var, width: int, *, finite: bool) -> Sparse
     indices = op.scatter_elements(ascending, run, ascending, axis=1)
     blank = op.expand(constant(0.0), op.shape(ascending))
     totals = op.scatter_elements(blank, run, values, axis=1, reduction="add")
-    safe = op.min([indices, op.const(np.array(width - 1, dtype=np.int64))])
+    safe = op.min([indices, constant(np.array(width - 1, dtype=np.int64))])
     return Sparse(safe, totals, op.greater(totals, constant(0.0)), width, finite)
 
 
 def runs(ascending: Var) -> Var:
     """[N, K] sorted → int64 [N, K]: to which run of equal values each belongs, from 0 on."""
-    following = op.pad(ascending, _ints(0, -1, 0, 1), op.const(np.array(0, dtype=np.int64)))
+    following = op.pad(ascending, _ints(0, -1, 0, 1), constant(np.array(0, dtype=np.int64)))
     ends = op.sign(op.sub(following, ascending))  # 1 at a run's end; the row's last is not counted
-    return op.cumsum(ends, op.const(np.array(1, dtype=np.int64)), exclusive=1)
+    return op.cumsum(ends, constant(np.array(1, dtype=np.int64)), exclusive=1)
 
 
 def only(kept: Var, values: Var) -> Var:
@@ -180,4 +180,4 @@ def _columns(x: Var) -> Var:
 
 
 def _ints(*values: int) -> Var:
-    return op.const(np.array(values, dtype=np.int64))
+    return constant(np.array(values, dtype=np.int64))

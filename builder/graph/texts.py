@@ -26,6 +26,8 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var, inline
 
 from builder.graph.casing import FINAL_SIGMA, SIGMA, lower_cases, sigma_neighbours, upper_cases
+from builder.graph.idioms import constant
+from builder.graph.sharing import shared
 from builder.sparkml.letters import Letters
 
 Case = Literal["LOWER", "UPPER", "NONE"]
@@ -40,6 +42,7 @@ class Changed:
     refused: Var
 
 
+@shared
 def flat(x: Var) -> Var:
     """[N, 1] → [N]."""
     return op.squeeze(x, _ints(1))
@@ -50,11 +53,13 @@ def upright(x: Var) -> Var:
     return op.unsqueeze(x, _ints(1))
 
 
+@shared
 def lower(text: Var) -> Changed:
     """text [N], as String.toLowerCase(Locale.ROOT)."""
     return changed(text, case="LOWER")
 
 
+@shared
 def upper(text: Var) -> Changed:
     """text [N], as String.toUpperCase(Locale.ROOT)."""
     return changed(text, case="UPPER")
@@ -63,7 +68,7 @@ def upper(text: Var) -> Changed:
 def changed(text: Var, *, case: Case = "NONE", marks: Letters | None = None, mark: str = "") -> Changed:
     """text [N] → its case changed, then each character of `marks` (if any) replaced by `mark`, which is one of them."""
     plain = op.regex_full_match(text, pattern=_plain(case, marks, mark))
-    nothing = op.const(np.array([""], dtype=np.str_))
+    nothing = constant(np.array([""], dtype=np.str_))
 
     def short() -> list[Var]:
         return [_ascii(text, case), upright(op.not_(plain))]
@@ -84,6 +89,7 @@ def changed(text: Var, *, case: Case = "NONE", marks: Letters | None = None, mar
     return Changed(*op.if_(every, then_branch=short, else_branch=long))
 
 
+@shared
 def characters_of(text: Var) -> Var:
     """text [N], UTF-8 → [N, C], C ≥ 1: one character a cell, "" behind a row's last."""
     characters = contrib("Tokenizer", text, np.str_, 1, 2, mark=0, pad_value="", mincharnum=1, separators=[""])
@@ -113,19 +119,19 @@ def split(text: Var, separator: str) -> tuple[Var, Var]:
 
     Leading and inner empty strings stay, trailing ones go; "" is one empty token.
     """
-    empty = op.const(np.array([""], dtype=np.str_))
+    empty = constant(np.array([""], dtype=np.str_))
     if len(separator) > 1:  # a self-overlapping one behind the text could be found elsewhere in it
         parts, _ = op.string_split(text, delimiter=separator)
         parts = op.concat([parts, _empty_column(text)], axis=1)
         at = places(parts)
-        least = op.sub(op.cast(op.equal(upright(text), empty), to=np.int64), op.const(np.array(1)))
+        least = op.sub(op.cast(op.equal(upright(text), empty), to=np.int64), constant(1))
     else:  # one separator more: T ≥ 1, and a row of one token has two parts, the last of which is never counted
         parts, number = op.string_split(
-            op.string_concat(text, op.const(np.array([separator], dtype=np.str_))), delimiter=separator
+            op.string_concat(text, constant(np.array([separator], dtype=np.str_))), delimiter=separator
         )
-        at = op.range(op.const(np.array(0)), op.reduce_max(number, _ints(0), keepdims=0), op.const(np.array(1)))
-        least = upright(op.sub(op.const(np.array(2)), number))
-    last = op.reduce_max(op.where(op.equal(parts, empty), op.const(np.array(-1)), at), _ints(1), keepdims=1)
+        at = op.range(constant(0), op.reduce_max(number, _ints(0), keepdims=0), constant(1))
+        least = upright(op.sub(constant(2), number))
+    last = op.reduce_max(op.where(op.equal(parts, empty), constant(-1), at), _ints(1), keepdims=1)
     return parts, op.less_or_equal(at, op.max([last, least]))
 
 
@@ -139,13 +145,13 @@ def side_by_side(there: Var) -> tuple[Var, Var]:
 
 def without_last_nulls(x: Var, null_text: str) -> tuple[Var, Var, Var]:
     """x [N, any] filled up with `null_text` → [N, T], T ≥ 1, filled up with ""; which are elements, which of those null."""
-    marker = op.const(np.array([[null_text]], dtype=np.str_))
+    marker = constant(np.array([[null_text]], dtype=np.str_))
     full = op.concat([x, op.expand(marker, op.concat([op.shape(x, start=0, end=1), _ints(1)], axis=0))], axis=1)
     null = op.equal(full, marker)
-    ordinals = op.add(places(full), op.const(np.array(1)))
-    last = op.reduce_max(op.where(null, op.const(np.array(0)), ordinals), _ints(1), keepdims=1)
+    ordinals = op.add(places(full), constant(1))
+    last = op.reduce_max(op.where(null, constant(0), ordinals), _ints(1), keepdims=1)
     there = op.less_or_equal(ordinals, last)
-    nothing = op.const(np.array([[""]], dtype=np.str_))
+    nothing = constant(np.array([[""]], dtype=np.str_))
     return op.where(null, nothing, full), there, op.and_(null, there)
 
 
@@ -153,7 +159,7 @@ def further(x: Var, step: int, filler: str | bool) -> Var:
     """x [N, T] → [N, T]: what stands `step` places further on, the filler beyond the end."""
     kind = np.str_ if isinstance(filler, str) else np.bool_
     blank = op.expand(
-        op.const(np.array([[filler]], dtype=kind)), op.concat([op.shape(x, start=0, end=1), _ints(step)], axis=0)
+        constant(np.array([[filler]], dtype=kind)), op.concat([op.shape(x, start=0, end=1), _ints(step)], axis=0)
     )
     return op.slice(op.concat([x, blank], axis=1), _ints(step), _ints(np.iinfo(np.int64).max), _ints(1))
 
@@ -161,7 +167,7 @@ def further(x: Var, step: int, filler: str | bool) -> Var:
 def places(x: Var) -> Var:
     """x [N, T] → int64 [T]: 0, 1, 2, …"""
     size = op.squeeze(_columns(x), _ints(0))
-    return op.range(op.const(np.array(0)), size, op.const(np.array(1)))
+    return op.range(constant(0), size, constant(1))
 
 
 def long_enough(x: Var, least: int) -> Var:
@@ -229,14 +235,14 @@ def _ascii(text: Var, case: Case) -> Var:
 
 def _recased(characters: Var, case: Case) -> tuple[Var, Var]:
     """characters [M, C], and the rows [M] with a sigma that is not decided."""
-    never = op.cast(op.reduce_min(op.const(np.zeros((1, 1), np.int32)), _ints(1), keepdims=0), to=np.bool_)
+    never = op.cast(op.reduce_min(constant(np.zeros((1, 1), np.int32)), _ints(1), keepdims=0), to=np.bool_)
     if case == "NONE":
         return characters, never
     cases = lower_cases() if case == "LOWER" else upper_cases()
     changed = _looked_up(characters, cases)
     if case == "UPPER":
         return changed, never
-    sigma = op.equal(characters, op.const(np.array([SIGMA], dtype=np.str_)))
+    sigma = op.equal(characters, constant(np.array([SIGMA], dtype=np.str_)))
     kinds = long_of(characters, {**sigma_neighbours(), "": _BREAK}, 0)
     before, after, beyond = (_shifted(kinds, by) for by in (-1, 1, 2))
     joint = _is(after, _JOINT)
@@ -245,20 +251,20 @@ def _recased(characters: Var, case: Case) -> tuple[Var, Var]:
     final = op.and_(op.and_(sigma, _is(before, _CASED)), op.and_(ends, op.not_(medial)))
     lost = op.and_(sigma, op.not_(op.or_(medial, final)))
     undecided = op.cast(op.reduce_max(op.cast(lost, to=np.int32), _ints(1), keepdims=0), to=np.bool_)
-    return op.where(final, op.const(np.array([FINAL_SIGMA], dtype=np.str_)), changed), undecided
+    return op.where(final, constant(np.array([FINAL_SIGMA], dtype=np.str_)), changed), undecided
 
 
 def _looked_up(characters: Var, table: Mapping[str, str]) -> Var:
     keys, values = np.array([*table], dtype=np.str_), np.array([*table.values()], dtype=np.str_)
     nothing = np.array([""], dtype=np.str_)
     found = ml.label_encoder(characters, keys_tensor=keys, values_tensor=values, default_tensor=nothing)
-    return op.where(op.equal(found, op.const(nothing)), characters, found)
+    return op.where(op.equal(found, constant(nothing)), characters, found)
 
 
 def _marked(characters: Var, marks: Letters, mark: str) -> Var:
     """Cells that are in the set replaced. A cell of several characters (a changed case) is looked at character by character."""
     inside = op.regex_full_match(characters, pattern=marks.pattern())
-    replaced = op.where(inside, op.const(np.array([mark], dtype=np.str_)), characters)
+    replaced = op.where(inside, constant(np.array([mark], dtype=np.str_)), characters)
     several = [
         text for text in {**lower_cases(), **upper_cases()}.values() if len(text) > 1 and any(c in marks for c in text)
     ]
@@ -270,19 +276,19 @@ def _marked(characters: Var, marks: Letters, mark: str) -> Var:
 def _shifted(kinds: Var, by: int) -> Var:
     """Per cell the kind of the cell `by` further on; beyond the row's ends that is the end of a word."""
     rows = op.shape(kinds, start=0, end=1)
-    edge = op.expand(op.const(np.array([[_BREAK]])), op.concat([rows, _ints(abs(by))], axis=0))
+    edge = op.expand(constant(np.array([[_BREAK]])), op.concat([rows, _ints(abs(by))], axis=0))
     if by < 0:
         return op.concat([edge, op.slice(kinds, _ints(0), _ints(by), _ints(1))], axis=1)
     return op.slice(op.concat([kinds, edge], axis=1), _ints(by), _ints(np.iinfo(np.int64).max), _ints(1))
 
 
 def _is(kinds: Var, kind: int) -> Var:
-    return op.equal(kinds, op.const(np.array(kind)))
+    return op.equal(kinds, constant(kind))
 
 
 def _empty_column(text: Var) -> Var:
     """text [N] → "" [N, 1]."""
-    return op.expand(op.const(np.array([[""]], dtype=np.str_)), op.concat([op.shape(text), _ints(1)], axis=0))
+    return op.expand(constant(np.array([[""]], dtype=np.str_)), op.concat([op.shape(text), _ints(1)], axis=0))
 
 
 def _columns(x: Var) -> Var:
@@ -295,4 +301,4 @@ def _more_than_one(x: Var) -> Var:
 
 
 def _ints(*values: int) -> Var:
-    return op.const(np.array(values, dtype=np.int64))
+    return constant(np.array(values, dtype=np.int64))

@@ -12,7 +12,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.idioms import beside_rows, table
+from builder.graph.idioms import beside_rows, constant, table
 from builder.types import Array
 
 _LEQ = 0  # BRANCH_LEQ, the only mode that forests have
@@ -36,7 +36,7 @@ def walked(attributes: Mapping[str, Array], x: Var) -> Var:
     features = table(np.concatenate([attributes["nodes_featureids"], np.zeros(leaves)]).astype(np.int32))
     thresholds = table(np.concatenate([attributes["nodes_splits"], np.zeros(leaves)]))
     yes, no = table(true.astype(np.int32)), table(false.astype(np.int32))
-    node = op.expand(op.const(roots.astype(np.int32)[None, :]), beside_rows(x, len(roots)))
+    node = op.expand(constant(roots.astype(np.int32)[None, :]), beside_rows(x, len(roots)))
     for _ in range(_depth(true, false, roots, inner)):
         value = op.gather_elements(x, op.gather(features, node), axis=1)
         below = op.less_or_equal(value, op.gather(thresholds, node))

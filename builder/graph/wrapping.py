@@ -40,7 +40,7 @@ def wrapped(
     answers = inline(model)(**given)
     results = {spec.name: _settled(spec, answers[spec.name]) for spec in outputs}
     first = next(iter(arguments.values()))
-    results[INVALID.name] = op.expand(op.const(np.zeros((1, 1), np.int32)), beside_rows(first, 1))
+    results[INVALID.name] = op.expand(constant(np.zeros((1, 1), np.int32)), beside_rows(first, 1))
     built = build(arguments, results)
     settle_versions(built, target)
     return Servable(
@@ -73,7 +73,7 @@ def _plain(spec: TensorSpec, var: Var) -> Var:
 
 def _settled(spec: TensorSpec, var: Var) -> Var:
     """The dtype and the width that the config tells."""
-    shape = op.const(np.array([-1, spec.width], np.int64))
+    shape = constant(np.array([-1, spec.width], np.int64))
     return op.reshape(var if spec.dtype == np.object_ else op.cast(var, to=spec.dtype), shape)
 
 

@@ -174,7 +174,7 @@ def _same(a: Value, b: Value, ansi: bool) -> tuple[Value, Value, Kind]:
 
 
 def _zero(kind: Kind) -> Var:
-    return op.const(np.zeros((), dtype={"float": np.float32, "double": np.float64}.get(kind.name, np.int64)))
+    return constant(np.zeros((), dtype={"float": np.float32, "double": np.float64}.get(kind.name, np.int64)))
 
 
 def _rest(a: Var, b: Var, kind: Kind) -> Var:

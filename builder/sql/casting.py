@@ -89,7 +89,7 @@ def cast(value: Value, to: Kind, ansi: bool, *, tries: bool = False) -> Value:
         return replace(null_value(to), fails=value.fails)
     if to.name == "boolean" and source.numeric:
         zero = np.float32(0) if source == FLOAT else 0.0 if source == DOUBLE else 0
-        return _moved(value, to, op.not_(op.equal(value.var, op.const(np.asarray(zero)))), _decided(value))
+        return _moved(value, to, op.not_(op.equal(value.var, constant(np.asarray(zero)))), _decided(value))
     if not to.numeric or not (source.numeric or source.name == "boolean"):
         raise Refused(
             f"a {source} cannot be cast to {to} here: numbers and text print and parse as Java does, not as ONNX does."
@@ -129,7 +129,7 @@ def _to_fractional(value: Value, to: Kind) -> Value:
         if isinstance(value.literal, Decimal):  # of any number of digits
             near = float(value.literal)
             held = np.float32(near) if to == FLOAT else near
-            return replace(_moved(value, to, op.const(np.array([[held]]))), literal=near)
+            return replace(_moved(value, to, constant(np.array([[held]]))), literal=near)
         if to == FLOAT:
             raise Refused(f"a {value.kind} is rounded twice on its way to {to}.", fix="cast it to double before.")
         return _moved(value, to, double_of(value.var, value.kind))

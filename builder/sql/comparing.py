@@ -127,7 +127,7 @@ def among(a: Value, choices: Sequence[Value], ansi: bool) -> Value:
         raise Refused(f"it looks for 0 in a list of more than {_HASHED} numbers, where Spark tells 0.0 from -0.0.")
     if first.kind.name == "null":
         first, *rest = (replace(value, kind=BOOLEAN) for value in (first, *rest))
-    found, unknown = op.const(np.array([[False]])), first.null()
+    found, unknown = constant(np.array([[False]])), first.null()
     fails, slack = a.fails, None
     for choice in rest:
         fails += where_only(choice.fails, op.and_(first.there(), op.not_(found)))
@@ -150,7 +150,7 @@ def is_null(a: Value) -> Value:
 def is_nan(a: Value) -> Value:
     """Null is not NaN."""
     if not a.kind.fractional:
-        return Value(BOOLEAN, op.const(np.array([[False]])), None, a.fails)
+        return Value(BOOLEAN, constant(np.array([[False]])), None, a.fails)
     return Value(BOOLEAN, op.and_(op.isnan(a.var), a.there()), None, a.fails)
 
 

@@ -16,7 +16,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
-from builder.graph.idioms import count, to_index, wrapped
+from builder.graph.idioms import constant, count, to_index, wrapped
 from builder.sql.values import INTEGER, LONG, Kind, Value, any_null, known, long, strict_fails
 
 DATE = Kind("date")
@@ -84,7 +84,7 @@ def _civil(day: Var) -> tuple[Var, Var, Var]:
 def _day_of_year(day: Var) -> Var:
     year, month, of_month = _civil(day)
     before = op.gather(
-        op.const(np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])), op.sub(month, long(1))
+        constant(np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])), op.sub(month, long(1))
     )
 
     def by(n: int) -> Var:
@@ -120,8 +120,8 @@ def _local(a: Value, zone: str | None) -> Value:
     moments, offsets = _offsets(zone)
     if not moments:
         return Value(LONG, op.add(a.var, long(offsets[0])), a.nulls, a.fails)
-    passed = count(op.greater_or_equal(a.var, op.const(np.array([moments], dtype=np.int64))))
-    offset = op.gather(op.const(np.array(offsets, dtype=np.int64)), to_index(passed, len(offsets)))
+    passed = count(op.greater_or_equal(a.var, constant(np.array([moments], dtype=np.int64))))
+    offset = op.gather(constant(np.array(offsets, dtype=np.int64)), to_index(passed, len(offsets)))
     far = op.or_(op.less(a.var, long(_micros(_FROM))), op.greater_or_equal(a.var, long(_micros(_TO))))
     return Value(LONG, op.add(a.var, offset), a.nulls, a.fails).failing(far, "the moment lies outside of 1850 to 2200")
 

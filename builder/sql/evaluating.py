@@ -26,6 +26,7 @@ class Scope:
     ansi: bool
     timezone: str | None = None
     probes: list[Probe] = field(default_factory=list)
+    read: dict[str, Value] = field(default_factory=dict)  # columns that were met
 
     def value(self, node: Any) -> Value:
         """Raises Refused where Spark's answer cannot be said exactly."""

@@ -25,7 +25,9 @@ def column(scope: Scope, node: Any) -> Value:
     name = column_name(node)
     if name not in scope.columns:
         raise Refused(f"there is no column {name!r}.", fix="check its spelling and case, and the schema given.")
-    return read(scope.columns[name])
+    if name not in scope.read:
+        scope.read[name] = read(scope.columns[name])
+    return scope.read[name]
 
 
 def literal(scope: Scope, node: Any) -> Value:

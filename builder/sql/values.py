@@ -17,7 +17,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Origin, Text, number, text
-from builder.graph.idioms import choose, constant
+from builder.graph.idioms import beside_rows, choose, constant
 from builder.graph.tolerance import undecided
 from builder.types import Scalar
 
@@ -78,7 +78,7 @@ class Value:
     origin: Origin | None = None
 
     def null(self) -> Var:
-        return op.const(np.array([[False]])) if self.nulls is None else self.nulls
+        return constant(np.array([[False]])) if self.nulls is None else self.nulls
 
     def there(self) -> Var:
         return op.not_(self.null())
@@ -95,19 +95,19 @@ class Value:
 
 def known(kind: Kind, held: Any, literal: Any = None) -> Value:
     """The same value in every row."""
-    return Value(kind, op.const(np.array([[held]])), literal=literal)
+    return Value(kind, constant(np.array([[held]])), literal=literal)
 
 
 def long(number: int) -> Var:
     """A whole number, as values hold it."""
-    return op.const(np.array(number, dtype=np.int64))
+    return constant(np.array(number, dtype=np.int64))
 
 
 def null_value(kind: Kind = NULL) -> Value:
     held: Any = "" if kind == STRING else False if kind in (BOOLEAN, NULL) else 0
     if kind.fractional:
         held = np.float32(0) if kind == FLOAT else 0.0
-    return replace(known(kind, held), nulls=op.const(np.array([[True]])))
+    return replace(known(kind, held), nulls=constant(np.array([[True]])))
 
 
 def any_null(*values: Value) -> Var | None:
@@ -176,7 +176,7 @@ def _number(column: Number) -> Value:
     nulls = column.is_null() if column.nullable else None
     var, kind = column.var, Kind(column.kind)
     if kind.name == "boolean":
-        var = op.cast(op.not_(op.equal(op.cast(var, to=np.int32), op.const(np.array(0, dtype=np.int32)))), to=np.bool_)
+        var = op.cast(op.not_(op.equal(op.cast(var, to=np.int32), constant(np.array(0, dtype=np.int32)))), to=np.bool_)
     elif kind.name == "decimal":
         digits, places = column.digits or (38, 0)
         if digits > DOUBLE_DIGITS:
@@ -226,10 +226,9 @@ def _halves(x: Var) -> tuple[Var, Var]:
 
 def written(value: Value, rows: Var) -> Column:
     """The value as a column of as many rows as `rows` [N, 1] has. Raises Refused where its type cannot travel."""
-    shape = op.concat([op.shape(rows, start=0, end=1), op.const(np.array([1], dtype=np.int64))], axis=0)
 
     def wide(var: Var) -> Var:
-        return op.expand(var, shape)
+        return op.expand(var, beside_rows(rows, 1))
 
     nulls = None if value.nulls is None else wide(value.nulls)
     kind = value.kind

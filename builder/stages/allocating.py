@@ -107,7 +107,7 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
         moved = op.add(op.mul(theta, dot(op.div(counts, norm), known)), constant(alpha))
         total = ordered_sum(moved)
         logs = _digamma_of(op.concat([moved, total], axis=1), topics + 1)
-        ends = [op.const(np.array([end], dtype=np.int64)) for end in (0, topics, topics + 1, 1)]
+        ends = [constant(np.array([end], dtype=np.int64)) for end in (0, topics, topics + 1, 1)]
         of_total = op.slice(logs, ends[1], ends[2], ends[3])
         turned = exp(op.sub(op.slice(logs, ends[0], ends[1], ends[3]), of_total))
         change = op.div(ordered_sum(op.abs(op.sub(moved, gamma))), constant(float(topics)))
@@ -127,8 +127,8 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
     asked = op.reshape(asked, beside_rows(counts, 1))  # of a shape that rounds may keep
     none = op.and_(asked, op.not_(asked))
     gamma, _, _, going, close = op.loop(
-        op.const(np.array([_ROUNDS], dtype=np.int64)),
-        op.const(np.array([True])),
+        constant(np.array([_ROUNDS], dtype=np.int64)),
+        constant(np.array([True])),
         [spread(start), spread(theta), spread(norm), asked, none],
         body=round,
     )
@@ -137,8 +137,8 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
 
 def _any(rows: Var) -> Var:
     """bool [N, 1] → [1]; false of no rows."""
-    flat = op.reshape(rows, op.const(np.array([1, -1], dtype=np.int64)))
-    return op.reshape(op.greater(count(flat), constant(0.0)), op.const(np.array([1], dtype=np.int64)))
+    flat = op.reshape(rows, constant(np.array([1, -1], dtype=np.int64)))
+    return op.reshape(op.greater(count(flat), constant(0.0)), constant(np.array([1], dtype=np.int64)))
 
 
 def _ordered_total(values: Array) -> Array:
@@ -165,7 +165,7 @@ def _digamma(x: Array) -> Array:
 
 def _digamma_of(x: Var, width: int) -> Var:
     """`_digamma` in the graph, x [N, width]."""
-    middle = op.const(np.array([1], dtype=np.int64))
+    middle = constant(np.array([1], dtype=np.int64))
     steps = op.add(op.unsqueeze(x, middle), constant(np.arange(_LARGE, dtype=np.float64)[None, :, None]))
     below = op.less(steps, constant(_LARGE))
     added = op.where(below, constant(1.0), constant(0.0))

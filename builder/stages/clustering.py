@@ -93,7 +93,7 @@ def measured(measure: str, x: Vector, centers: Array) -> tuple[Var, Var, Mask]:
 
 def _euclidean(x: Vector, centers: Array) -> tuple[Var, Var]:
     """Squared distances [N, K] and their tolerance."""
-    last = op.const(np.array([-1], dtype=np.int64))
+    last = constant(np.array([-1], dtype=np.int64))
     wide = op.unsqueeze(x.var, last)
     apart = op.sub(wide, constant(centers.T[None]))
     sizes = op.add(op.abs(wide), constant(np.abs(centers.T)[None]))

@@ -38,7 +38,7 @@ def count_vectorizer(stage: SavedStage, x: Texts) -> Vector:
         )
     least, binary = stage.params.number("minTF"), stage.params.flag("binary")
     slots = long_of(x.var, {word: at for at, word in enumerate(words)}, len(words))
-    known = op.and_(x.tokens, op.less(slots, op.const(np.array(len(words)))))
+    known = op.and_(x.tokens, op.less(slots, constant(np.array(len(words)))))
     if x.nulls is not None:
         known = op.and_(known, op.not_(x.nulls))
     counts = counted(slots, known, len(words))

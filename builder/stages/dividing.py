@@ -132,7 +132,7 @@ def _walked(tree: _Tree, distances: Var, slack: Var) -> tuple[Var, Var]:
     close = op.cast(op.and_(close_by, both_ways), to=np.int64)
 
     zero, two = _whole(0), _whole(2)
-    goes = op.const(tree.goes.reshape(-1))
+    goes = constant(tree.goes.reshape(-1))
     node = op.expand(zero, beside_rows(distances, 1))  # every row at the root
     lost = node
     for _ in range(tree.depth):
@@ -145,4 +145,4 @@ def _walked(tree: _Tree, distances: Var, slack: Var) -> tuple[Var, Var]:
 
 
 def _whole(value: int) -> Var:
-    return op.const(np.array(value, dtype=np.int64))
+    return constant(np.array(value, dtype=np.int64))

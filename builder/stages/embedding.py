@@ -35,7 +35,7 @@ def word2vec(stage: SavedStage, x: Texts) -> Vector:
     known = np.concatenate([numbers.reshape(len(words), width), np.zeros((1, width), np.float32)])
     slots = long_of(x.var, {word: at for at, word in enumerate(words)}, len(words))
     there = x.tokens if x.nulls is None else op.and_(x.tokens, op.not_(x.nulls))
-    total = _added(op.where(there, slots, op.const(np.array(len(words)))), known)
+    total = _added(op.where(there, slots, constant(np.array(len(words)))), known)
     number = count(x.tokens)
     some = op.greater(number, constant(0.0))
     share = inverse(op.where(some, number, constant(1.0)))
@@ -44,14 +44,14 @@ def word2vec(stage: SavedStage, x: Texts) -> Vector:
 
 def _added(slots: Var, vectors: Array) -> Var:
     """slots [N, T], vectors [W, D] float32 → [N, D] float64: row after row added, never N × T × D numbers."""
-    shape = op.const(np.array([-1, vectors.shape[1]], dtype=np.int64))
+    shape = constant(np.array([-1, vectors.shape[1]], dtype=np.int64))
     start = op.reshape(op.expand(constant(0.0), beside_rows(slots, vectors.shape[1])), shape)
-    given, one = table(vectors), op.const(np.array([1], dtype=np.int64))
+    given, one = table(vectors), constant(np.array([1], dtype=np.int64))
 
     def add(at: Var, going_on: Var, total: Var) -> list[Var]:
         here = op.squeeze(op.gather(slots, op.reshape(at, one), axis=1), one)
         return [going_on, op.add(total, op.cast(op.gather(given, here), to=np.float64))]
 
-    steps = op.add(op.const(np.array([0])), op.shape(slots, start=1, end=2))
-    (total,) = op.loop(steps, op.const(np.array([True])), v_initial=[start], body=add)
+    steps = op.add(constant(np.array([0])), op.shape(slots, start=1, end=2))
+    (total,) = op.loop(steps, constant(np.array([True])), v_initial=[start], body=add)
     return op.reshape(total, shape)  # Loop forgets it

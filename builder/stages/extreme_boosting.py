@@ -154,11 +154,11 @@ def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bas
             start = base[group[trees.tree_of_leaf]]
             values = ((start + values) - start) * booster.weights[kept][trees.tree_of_leaf]
         leaves = op.gather(table(values), op.cast(slots(numbers[0], order.reshape(-1)), to=np.int64))
-        leaves = op.reshape(leaves, op.const(np.array([-1, *order.shape], dtype=np.int64)))
+        leaves = op.reshape(leaves, constant(np.array([-1, *order.shape], dtype=np.int64)))
         first = (
             op.expand(single(base[None]), beside_rows(leaves, booster.classes)) if given is None else _float32(given)
         )
-        return sequential_sum(op.concat([op.unsqueeze(first, op.const(np.array([1], dtype=np.int64))), leaves], axis=1))
+        return sequential_sum(op.concat([op.unsqueeze(first, constant(np.array([1], dtype=np.int64))), leaves], axis=1))
 
     totals = [summed(base) for base in (bases if given is None else bases[:1])]
     moved = [op.not_(op.equal(numbers[0], end)) for end in numbers[1:]]

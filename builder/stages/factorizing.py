@@ -104,7 +104,7 @@ def _score(stage: SavedStage, x: Vector) -> Number:
 
 def _terms(x: Vector, factors: Array) -> Var | None:
     """v x of each slot and factor, in the order that Spark adds them; None where they are too many to be kept."""
-    last = op.const(np.array([-1], dtype=np.int64))
+    last = constant(np.array([-1], dtype=np.int64))
     if x.sparse is not None:
         return op.mul(op.unsqueeze(x.sparse.values, last), x.sparse.looked_up(factors))
     return op.mul(op.unsqueeze(x.var, last), constant(factors[None])) if factors.size <= _MANY_TERMS else None

@@ -35,7 +35,7 @@ def hashing_tf(stage: SavedStage, x: Texts) -> Vector:
     width = stage.params.integer("numFeatures")
     slots = wrapped(hashes(x.var, 2), width)
     if x.nulls is not None:
-        slots = op.where(x.nulls, op.const(np.array(SEED % width)), slots)
+        slots = op.where(x.nulls, constant(np.array(SEED % width)), slots)
     return sparse_vector(counted(slots, x.tokens, width, binary=stage.params.flag("binary")))
 
 
@@ -101,7 +101,7 @@ def _numeric(column: Column) -> bool:
 
 def _real(x: Number, width: int) -> _Hashed:
     slot, value = murmur3(x.name) % width, x.double()
-    slots = op.expand(op.const(np.array([[slot]])), op.shape(value))
+    slots = op.expand(constant(np.array([[slot]])), op.shape(value))
     return _Hashed(slots, value, op.not_(x.is_null()), slot, x.slack)
 
 
@@ -112,7 +112,7 @@ def _category(x: Column, width: int) -> _Hashed:
         return _Hashed(_named(x.name, x.var, width), ones, there)
     assert isinstance(x, Number)
     if x.kind == "boolean":
-        no, yes = (op.const(np.array(murmur3(f"{x.name}={word}") % width)) for word in ("false", "true"))
+        no, yes = (constant(np.array(murmur3(f"{x.name}={word}") % width)) for word in ("false", "true"))
         return _Hashed(choose(op.cast(x.var, to=np.bool_), yes, no), ones, there)
     if x.floating:
         raise Refused(
@@ -124,4 +124,4 @@ def _category(x: Column, width: int) -> _Hashed:
 
 def _named(name: str, value: Var, width: int) -> Var:
     """The slots [N, 1] of "name=value"."""
-    return wrapped(hashes(op.string_concat(op.const(np.array([[f"{name}="]], dtype=np.str_)), value), 2), width)
+    return wrapped(hashes(op.string_concat(constant(np.array([[f"{name}="]], dtype=np.str_)), value), 2), width)

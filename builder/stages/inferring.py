@@ -130,7 +130,7 @@ def _gaussian(row: Mapping[str, Any], x: Vector) -> Vector:
     with np.errstate(all="ignore"):
         logs = np.log(sigma)
         spread = np.cumsum(logs, axis=1)[:, -1]
-    last = op.const(np.array([-1], dtype=np.int64))
+    last = constant(np.array([-1], dtype=np.int64))
     apart = op.sub(op.unsqueeze(x.var, last), constant(theta.T[None]))
     far = sequential_sum(op.div(op.mul(apart, apart), constant(sigma.T[None])))
     reach = 4 * UNIT * np.where(np.isfinite(logs), np.abs(logs), 0.0).sum(axis=1)  # of Java's logarithms from ours

@@ -110,12 +110,12 @@ class _Line:
     def at(self, x: Var) -> Var:
         """x [N, 1] → [N, 1]"""
         below = op.cast(leaf_numbers(self._forest, x), to=np.int64)
-        two, one = op.const(np.array(2, dtype=np.int64)), op.const(np.array(1, dtype=np.int64))
+        two, one = constant(np.array(2, dtype=np.int64)), constant(np.array(1, dtype=np.int64))
         beside = op.gather(table(np.append(self._values, np.nan)), below)
-        row = op.add(op.mul(below, two), op.where(op.equal(beside, x), one, op.const(np.array(0, dtype=np.int64))))
+        row = op.add(op.mul(below, two), op.where(op.equal(beside, x), one, constant(np.array(0, dtype=np.int64))))
         if (self._values == 0).any():
-            row = op.where(is_negative_zero(x), op.const(np.array(len(self._rows) - 1, dtype=np.int64)), row)
-        found = op.gather(table(self._rows), op.squeeze(row, op.const(np.array([1], dtype=np.int64))))
+            row = op.where(is_negative_zero(x), constant(np.array(len(self._rows) - 1, dtype=np.int64)), row)
+        found = op.gather(table(self._rows), op.squeeze(row, constant(np.array([1], dtype=np.int64))))
         x1, y1, width, height, fixed = (slots(found, np.array([at])) for at in range(5))
         line = op.add(y1, op.div(op.mul(height, op.sub(x, x1)), width))
         return op.where(op.equal(fixed, constant(1.0)), y1, line)

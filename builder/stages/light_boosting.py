@@ -90,7 +90,7 @@ class _Scores:
         trees = only(booster.trees, ((at >= first) & (at < end))[booster.trees.tree])
         numbers = [leaves_reached(trees, _readings(var), _ABOVE) for var in (x.var, *(ends(x) or ()))]
         values = op.gather(table(trees.value[trees.leaves]), op.cast(numbers[0], to=np.int64))
-        by_class = op.reshape(values, op.const(np.array([-1, end - first, booster.classes], dtype=np.int64)))
+        by_class = op.reshape(values, constant(np.array([-1, end - first, booster.classes], dtype=np.int64)))
         self.raw = sequential_sum(by_class)
         self.rounds = end - first
         moved = [op.not_(op.equal(numbers[0], other)) for other in numbers[1:]]

@@ -126,19 +126,19 @@ def _log_densities(x: Vector, parts: list[_Component]) -> tuple[Var, Var]:
     size, count = len(parts[0].mean), len(parts)
     roots = np.stack([part.root for part in parts], axis=1).reshape(size * count, size).T  # slot f * count + k
     shifts = np.stack([part.shift for part in parts], axis=1).reshape(-1)
-    by_slot = op.const(np.array([0, size, count], dtype=np.int64))
+    by_slot = constant(np.array([0, size, count], dtype=np.int64))
     away = op.reshape(op.sub(constant(shifts), dot(x.var, roots)), by_slot)
     square = sequential_sum(op.mul(away, away))
     logarithm = op.sub(constant(np.array([part.constant for part in parts])), op.mul(constant(0.5), square))
 
     bound = op.reshape(weighed(x.var, x.slack, roots, shifts), by_slot)
     if any(part.of_offset for part in parts):
-        last = op.const(np.array([-1], dtype=np.int64))
+        last = constant(np.array([-1], dtype=np.int64))
         means = constant(np.stack([part.mean for part in parts], axis=1)[None])
         offset = op.sub(op.unsqueeze(x.var, last), means)
         length = op.sqrt(sequential_sum(op.mul(offset, offset)))
         turned = op.mul(length, constant(np.array([part.of_offset for part in parts])))
-        bound = op.add(bound, op.unsqueeze(turned, op.const(np.array([1], dtype=np.int64))))
+        bound = op.add(bound, op.unsqueeze(turned, constant(np.array([1], dtype=np.int64))))
     of_square = sequential_sum(op.mul(bound, op.add(op.mul(constant(2.0), op.abs(away)), bound)))
     relative = constant(np.array([part.of_square for part in parts]) + 2 * (size + 4) * UNIT)
     unsure = op.add(

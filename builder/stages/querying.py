@@ -10,6 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, number
+from builder.graph.idioms import constant
 from builder.graph.rules import converts
 from builder.sparkml.reader import SavedStage
 from builder.sql.reading import Statement, parse
@@ -73,7 +74,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             refused.append(Refused(f"WHERE {statement.condition.sql(dialect='spark')}: {error.reason}", fix=error.fix))
     rows = columns[next(iter([*statement.reads(), *(name for name in columns if name in live), *columns]))].var
     # WHERE goes first: a row that is dropped cannot fail
-    made: dict[str, Column] = {"": number(op.const(np.zeros((1, 1)))).because(*masks).probing(*scope.probes)}
+    made: dict[str, Column] = {"": number(constant(np.zeros((1, 1)))).because(*masks).probing(*scope.probes)}
     for item in statement.items:
         if item.source is not None and item.source == item.name:
             continue

@@ -64,7 +64,7 @@ def als(stage: SavedStage, user: Number, item: Number) -> Number:
     rank = int(stage.extra["rank"])
     known, users = _factors(stage, "userFactors", user, rank)
     known_too, items = _factors(stage, "itemFactors", item, rank)
-    last = op.const(np.array([-1], dtype=np.int64))
+    last = constant(np.array([-1], dtype=np.int64))
     total = sequential_sum(op.unsqueeze(op.mul(users, items), last))
     ids = op.and_(known, known_too)
     masks = [

@@ -78,7 +78,7 @@ def softmax(margin: Var, classes: int) -> tuple[Var, Var]:
     """[N, K] float32, and its tolerance: 4 ulps for each exp, the sum in any order, one division."""
     most = op.cast(java_max(op.cast(margin, to=np.float64)), to=np.float32)
     near, _, _ = _expf(op.sub(margin, most))
-    total = sequential_sum(op.unsqueeze(near, op.const(np.array([-1], dtype=np.int64))))
+    total = sequential_sum(op.unsqueeze(near, constant(np.array([-1], dtype=np.int64))))
     p = op.div(near, total)
     share = (2 * 8 + 2 * (classes + 1) + 2) * _UNIT
     return p, op.add(op.mul(op.cast(p, to=np.float64), constant(share)), constant(_SMALLEST))

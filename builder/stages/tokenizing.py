@@ -11,7 +11,7 @@ from spox import Var
 from builder.errors import Refused
 from builder.graph.casing import lowered
 from builder.graph.columns import Mask, Text, Texts
-from builder.graph.idioms import any_of
+from builder.graph.idioms import any_of, constant
 from builder.graph.rules import converts
 from builder.graph.texts import (
     Case,
@@ -82,7 +82,7 @@ def _split_at(x: Text, parts: Sequence[Branch], least: int, is_lower: bool) -> T
         raise ValueError("alternatives with + while minTokenLength is 0")
     answer = _marked(x, Letters.union(*(part.letters for part in parts)), is_lower)
     if least == 0 and repeat:  # a run of matches is one: of the empty strings only a first one is a token
-        first = op.equal(places(answer.var), op.const(np.array(0)))
+        first = op.equal(places(answer.var), constant(0))
         return answer.keeping(op.or_(first, _not_empty(answer.var)))
     return _long(answer, least)
 
@@ -121,7 +121,7 @@ def _whole(x: Text, is_lower: bool) -> Texts:
 
 
 def _not_empty(tokens: Var) -> Var:
-    return op.not_(op.equal(tokens, op.const(np.array([""], dtype=np.str_))))
+    return op.not_(op.equal(tokens, constant(np.array([""], dtype=np.str_))))
 
 
 def _long(x: Texts, least: int) -> Texts:
@@ -160,7 +160,7 @@ def stop_words_remover(stage: SavedStage, i: int, x: Texts) -> Texts:
         raise Refused(f"{stage.uid}: {error}.", fix="write that stop word in lower case.") from error
     if x.lowered:
         return x.keeping(_other_than(x, x.var, chosen))
-    text = lower(op.reshape(x.var, op.const(np.array([-1], dtype=np.int64))))
+    text = lower(op.reshape(x.var, constant(np.array([-1], dtype=np.int64))))
     shape = op.shape(x.var)
     lost = op.and_(op.reshape(text.refused, shape), x.tokens)
     kept = x.keeping(_other_than(x, op.reshape(text.text, shape), chosen))
@@ -183,8 +183,8 @@ def ngram(stage: SavedStage, x: Texts) -> Texts:
     n, packed = stage.params.integer("n"), x.packed()
     tokens, there = packed.var, packed.tokens
     if packed.nulls is not None:
-        tokens = op.where(packed.nulls, op.const(np.array([["null"]], dtype=np.str_)), tokens)
-    space = op.const(np.array([[" "]], dtype=np.str_))
+        tokens = op.where(packed.nulls, constant(np.array([["null"]], dtype=np.str_)), tokens)
+    space = constant(np.array([[" "]], dtype=np.str_))
     gram, last = tokens, there
     for step in range(1, n):
         gram = op.string_concat(op.string_concat(gram, space), further(tokens, step, ""))
