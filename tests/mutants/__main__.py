@@ -1,4 +1,4 @@
-"""python -m tests.mutants [module …] [--at-most N]: spoil the rules, and see whether the recorded answers notice.
+"""python -m tests.mutants [module …] [--at-most N] [--like TEXT]: spoil the rules, and see whether the recorded answers notice.
 
 Without a module, all of builder/stages/. Survivors are listed with their place; those that survivors.txt explains are
 counted alone. Exit 1 where one is not explained, or an explained one is noticed now.
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.mutants.planting import Mutant, mutants
-from tests.mutants.running import ROOT, Result, rows_of, run
+from tests.mutants.running import ROOT, Result, reach, rows_of, run
 
 EXPLAINED = Path(__file__).with_name("survivors.txt")
 
@@ -48,33 +48,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*")
     parser.add_argument("--at-most", type=int, default=0, help="mutants a module, evenly spread; 0: all")
+    parser.add_argument("--like", default="", help="those alone whose function, fault or text holds this")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     reasons, failed = explained(), False
     for module in chosen(given.modules):
         source = (ROOT / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
-        planted, rows = spread(list(mutants(module, source)), given.at_most), rows_of(module)
+        asked = [mutant for mutant in mutants(module, source) if given.like in mutant.key]
+        planted, rows = spread(asked, given.at_most), rows_of(module)
         if planted:
             began = time.monotonic()
-            failed |= tell(
-                module, list(run(planted, rows, given.processes)), len(rows), reasons, time.monotonic() - began
-            )
+            results = list(run(planted, rows, reach(module, rows, given.processes), given.processes))
+            failed |= tell(module, results, len(rows), reasons, time.monotonic() - began)
     return int(failed)
 
 
 def tell(module: str, results: list[Result], rows: int, reasons: dict[tuple[str, str], str], seconds: float) -> bool:
     """Print a module's score; whether something needs a person."""
     told = [result for result in results if not result.idle]
-    alive = [result.mutant for result in told if not result.by]
-    new = [mutant for mutant in alive if (module, mutant.key) not in reasons]
+    alive = [result for result in told if not result.by]
+    new = [result for result in alive if (module, result.mutant.key) not in reasons]
     stale = [result.mutant for result in told if result.by and (module, result.mutant.key) in reasons]
     print(
         f"{module}: {len(told)} mutants, {len(told) - len(alive)} noticed by {rows} rows, {len(alive) - len(new)} explained, "
         f"{len(new)} survive; {seconds:.0f} s"
     )
     path = module.replace(".", "/") + ".py"
-    for mutant in new:
-        print(f"  {path}:{mutant.line}: {mutant.key}")
+    for result in new:
+        seen = f" ({result.asked} rows run it)" if result.asked else " (no row runs it)"
+        print(f"  {path}:{result.mutant.line}: {result.mutant.key}{seen}")
     for mutant in stale:
         print(f"  {path}:{mutant.line}: explained, and noticed now: {mutant.key}")
     sys.stdout.flush()

@@ -10,12 +10,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from tests.conformance.record import entry
@@ -26,16 +27,21 @@ from tests.mutants.planting import ROUNDED, Mutant, in_float32
 
 ROOT = Path(__file__).parents[2]
 SPARK = version("pyspark")
-SECONDS = 120  # for one mutant: what takes longer hangs, and somebody would notice
+_at_import: dict[str, frozenset[int]] = {}  # of a process: module → the lines that importing it runs
+SECONDS = 10  # for each row that a mutant is shown to: what takes longer hangs, and somebody would notice
 
 
 @dataclass(frozen=True)
 class Result:
-    """`by`: the row that noticed, "" where none did. `idle`: the fault changed no number of any row's model."""
+    """`by`: the row that noticed, "" where none did. `idle`: the fault changed no number of any row's model.
+
+    `asked`: how many rows run the spoilt statement.
+    """
 
     mutant: Mutant
     by: str
     idle: bool = False
+    asked: int = 0
 
 
 def rows_of(module: str) -> list[Row]:
@@ -46,7 +52,35 @@ def rows_of(module: str) -> list[Row]:
     return sorted(reached, key=lambda row: (not row.smoke, bool(row.refused)))
 
 
-def run(mutants: Sequence[Mutant], rows: Sequence[Row], processes: int) -> Iterator[Result]:
+def reach(module: str, rows: Sequence[Row], processes: int) -> Mapping[str, frozenset[int]]:
+    """Row → the module's lines that its conversion runs. A mutant elsewhere cannot change its answer."""
+    with multiprocessing.get_context("fork").Pool(processes, _silent) as pool:
+        found = pool.map(partial(_lines_run, module), rows, chunksize=4)
+    return {row.id: lines for row, lines in zip(rows, found, strict=True)}
+
+
+def _lines_run(module: str, row: Row) -> frozenset[int]:
+    file, lines = str((ROOT / Path(*module.split("."))).with_suffix(".py")), set[int]()
+
+    def here(frame: FrameType, event: str, _: object) -> Any:
+        lines.add(frame.f_lineno)
+        return here
+
+    before = _at_import.get(module)
+    sys.settrace(lambda frame, *_: here(frame, "call", None) if frame.f_code.co_filename == file else None)
+    try:
+        if before is None:
+            importlib.import_module(module)
+            _at_import[module] = before = frozenset(lines)
+        _notices(row)
+    finally:
+        sys.settrace(None)
+    return before | lines
+
+
+def run(
+    mutants: Sequence[Mutant], rows: Sequence[Row], reached: Mapping[str, frozenset[int]], processes: int
+) -> Iterator[Result]:
     """Each mutant's fate, as it comes to pass. Rows that noticed the mutant before are asked first."""
     import onnxruntime  # noqa: F401  before the fork: a second for each mutant
     import spox.opset.ai.onnx.ml.v5
@@ -57,20 +91,19 @@ def run(mutants: Sequence[Mutant], rows: Sequence[Row], processes: int) -> Itera
     while waiting or running:
         while waiting and len(running) < processes:
             mutant, (end, other) = waiting.pop(0), context.Pipe(duplex=False)
-            order = [TABLE[id] for id in killers]
+            order = [TABLE[id] for id in killers if not reached[id].isdisjoint(mutant.lines)]
             child = context.Process(target=_child, args=(mutant, order, other))
             child.start()
             other.close()
-            running[child] = (mutant, end, time.monotonic())
-        for child, (mutant, end, began) in list(running.items()):
-            if child.is_alive() and not end.poll(0.01) and time.monotonic() - began < SECONDS:
+            running[child] = (mutant, end, len(order), time.monotonic() + SECONDS * (1 + len(order)))
+        for child, (mutant, end, asked, until) in list(running.items()):
+            if child.is_alive() and not end.poll(0.01) and time.monotonic() < until:
                 continue
             del running[child]
             by, idle = _told(child, end)
             if by in killers:
                 killers = {by: None, **killers}
-            yield Result(mutant, by, idle)
-    return
+            yield Result(mutant, by, idle, asked)
 
 
 def _told(child: Any, end: Any) -> tuple[str, bool]:
@@ -85,13 +118,17 @@ def _told(child: Any, end: Any) -> tuple[str, bool]:
 
 
 def _child(mutant: Mutant, rows: Sequence[Row], end: Any) -> None:
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    _silent()
     changed: list[bool] = []
     sys.meta_path.insert(0, _Spoilt(mutant, changed))
     by = next((row.id for row in rows if _notices(row)), "")
     end.send((by, not by and not changed and "float32" in mutant.key))
     end.close()
     os._exit(0)
+
+
+def _silent() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # onnxruntime too
 
 
 def _notices(row: Row) -> bool:

@@ -14,6 +14,7 @@ def scaled(stage, x):
     if stage.params.flag("withMean"):
         x = op.sub(x, constant(stage.mean))
     slack = op.add(x, constant(3.3))
+    x = within(x, constant(7 * UNIT))
     return op.where(op.equal(x, constant(0.0)), x, op.div(x, constant(0.1)))
 '''
 
@@ -46,7 +47,7 @@ def test_the_standard_faults_are_there():
 
 
 def test_tolerances_and_docstrings_are_left_alone():
-    assert not [key for key in planted() if "3.3" in key]
+    assert not [key for key in planted() if "3.3" in key or "7" in key]
     assert all('"""y = (x - 1) / scale."""' in text or "y = (x - 1) / scale." in text for text in planted().values())
 
 
@@ -60,3 +61,11 @@ def test_float32_leaves_whole_numbers_and_other_types():
     assert in_float32(0.1) != 0.1
     assert in_float32(2.0) == 2.0
     assert in_float32(np.array([2**40 + 1])).dtype == np.int64
+
+
+def test_a_mutant_knows_the_lines_of_its_statement():
+    lines = {mutant.key.removeprefix("scaled: "): list(mutant.lines) for mutant in mutants("m", RULE)}
+
+    assert next(found for key, found in lines.items() if key.startswith("if True")) == [4]
+    assert next(found for key, found in lines.items() if key.startswith("swapped: op.sub")) == [5]
+    assert next(found for key, found in lines.items() if key.startswith("epsilon")) == [8]
