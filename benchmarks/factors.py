@@ -83,28 +83,46 @@ def main() -> None:
         print(
             f"{size / MEBIBYTE:,.0f} MiB of factors: published in {seconds:.1f} s, at most {peak / MEBIBYTE:,.0f} MiB"
         )
-        _answer(folder / "repository" / "factors" / "1" / "model.onnx", given.users, given.items)
+        repository = folder / "repository"
+        expected = _open(repository / "factors" / "1" / "model.onnx", given.users, given.items)
+        _serve(repository, expected, given.users, given.items)
 
 
-def _answer(model: Path, users: int, items: int) -> None:
-    """Open it as Triton does, and time one row and a thousand."""
+def _open(model: Path, users: int, items: int) -> bytes:
+    """Open it as Triton does, and time one row and a thousand; the thousand's answers."""
     import onnxruntime
 
     began = time.monotonic()
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     print(f"opened in {time.monotonic() - began:.1f} s")
     for count in (1, 1000):
-        draw = np.random.default_rng(count)
-        rows = {
-            "user": draw.choice(ids_of(users), count)[:, None],
-            "item": draw.choice(ids_of(items), count)[:, None],
-        }
-        times = []
+        rows, times = _rows(count, users, items), []
         for _ in range(50):
             began = time.perf_counter()
-            session.run(None, rows)
+            (answers,) = session.run(["prediction"], rows)
             times.append(time.perf_counter() - began)
         print(f"{count} rows: {1e6 * sorted(times)[len(times) // 2]:,.0f} µs")
+    return bytes(answers.tobytes())
+
+
+def _serve(repository: Path, expected: bytes, users: int, items: int) -> None:
+    """Load it in the embedded server, which reads the factors from beside model.onnx; its answers are onnxruntime's."""
+    from builder.triton.client import Client
+    from builder.triton.server import start
+    from builder.types import Table
+
+    with start(repository, models=()) as server, Client(server.grpc) as client:
+        began = time.monotonic()
+        server.load("factors")
+        seconds = time.monotonic() - began
+        answers = client.predict("factors", Table(_rows(1000, users, items)))
+    assert answers["prediction"].tobytes() == expected, "the server answers otherwise than onnxruntime here"
+    print(f"Triton loaded it in {seconds:.1f} s; 1000 rows by gRPC: the same bits")
+
+
+def _rows(count: int, users: int, items: int) -> dict[str, np.ndarray[tuple[int, int], np.dtype[np.int32]]]:
+    draw = np.random.default_rng(count)
+    return {"user": draw.choice(ids_of(users), count)[:, None], "item": draw.choice(ids_of(items), count)[:, None]}
 
 
 if __name__ == "__main__":
