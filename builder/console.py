@@ -174,7 +174,8 @@ def _show_checked(outcome: outcomes.Checked) -> None:
     out = _stdout()
     if outcome.refused:
         out.print(f"\n[bold red]{outcome.refused} of {len(outcome.verdicts)} stages cannot be converted.[/]")
-        _show_tensors("would ask for", outcome.inputs)
+        if outcome.inputs:
+            _show_tensors("would ask for", outcome.inputs)
     else:
         _show_tensors("asks for", outcome.inputs)
         _show_tensors("answers", outcome.outputs)

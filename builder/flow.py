@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.errors import UsageError
 from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
@@ -131,6 +132,11 @@ def publish(
     null_text, rules = check_null(wanted.null_text), all_rules()
     compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
     other = wanted.converter
+    if other and null_text != NULL_TEXT:
+        raise UsageError(
+            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
+            fix="leave one of the two out.",
+        )
     servable = convert(model, wanted.outputs, target, other) if other else compiled()
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
