@@ -34,6 +34,7 @@ Source = Annotated[
     ),
 ]
 Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
+Names = Annotated[list[str] | None, typer.Argument(help="models; default: all of the repository")]
 Repository = Annotated[Path, typer.Option(help="Triton's model repository")]
 Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
@@ -189,6 +190,44 @@ def serve(
         code = console.streaming(running)
     if code:
         raise typer.Exit(Unreachable.exit_code)
+
+
+@app.command(name="list")
+def list_(names: Names = None, repository: Repository = HERE, as_json: Json = False) -> None:
+    """List the repository's models: each version, where it comes from, on how many rows it was proven."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.held(repository, names or ())
+    console.show(outcome, as_json)
+
+
+@app.command()
+def audit(names: Names = None, repository: Repository = HERE, as_json: Json = False) -> None:
+    """Digest every file of the repository and compare with the manifests: 1 where one is not what was published."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.audit(repository, names or (), progress)
+    console.show(outcome, as_json)
+    if outcome.untrue:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def prune(
+    names: Names = None,
+    repository: Repository = HERE,
+    keep: Annotated[int, typer.Option(min=1, help="so many of each model's highest versions stay")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and leave it")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions, whole or not at all. What tritonbuild did not write stays."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.prune(repository, names or (), keep=keep, dry_run=dry_run)
+    console.show(outcome, as_json)
 
 
 @app.command()

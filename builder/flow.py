@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.errors import UsageError
-from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
+from builder.outcomes import Answer, Benchmark, Checked, Inventory, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
@@ -19,7 +19,21 @@ if TYPE_CHECKING:
     from builder.triton.config import Settings
     from builder.triton.server import Server
 
-__all__ = ["Wanted", "bench", "check", "log_model", "predict", "publish", "record", "serve", "stages", "verify"]
+__all__ = [
+    "Wanted",
+    "audit",
+    "bench",
+    "check",
+    "held",
+    "log_model",
+    "predict",
+    "prune",
+    "publish",
+    "record",
+    "serve",
+    "stages",
+    "verify",
+]
 
 
 @dataclass(frozen=True)
@@ -145,6 +159,28 @@ def publish(
     return write(
         repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
+
+
+def held(repository: Path, names: Sequence[str] = ()) -> Inventory:
+    """What the repository holds: of these models, or of all."""
+    from builder.triton.inventory import held
+
+    return Inventory(held(repository, names))
+
+
+def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
+    """Whether every file still is what was published."""
+    from builder.triton.inventory import audit
+
+    (progress or Silent()).step(f"digesting {repository}")
+    return Inventory(*audit(repository, names))
+
+
+def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
+    """Remove all but the `keep` highest versions of these models, or of all."""
+    from builder.triton.inventory import prune
+
+    return Inventory(prune(repository, keep, names, dry_run=dry_run), removed=not dry_run)
 
 
 def serve(
