@@ -20,6 +20,7 @@ from builder.types import TensorSpec, to_json
 if TYPE_CHECKING:
     from builder.triton.inventory import Held
     from builder.triton.server import Server
+    from builder.triton.settings import Chosen
 
 _VERDICT_STYLE = {"kept": "green", "dropped": "dim", "refused": "bold red"}
 
@@ -119,6 +120,12 @@ def show(outcome: Told, as_json: bool = False) -> None:
             _show_support(outcome)
         case _:
             raise AssertionError(f"console does not know how to show {type(outcome).__name__}")
+
+
+def show_settings(chosen: Chosen) -> None:
+    """Every setting, its value, where that came from and what it means."""
+    print_text("")
+    table(("setting", "value", "from", "meaning"), [tuple(map(escape, line)) for line in chosen.lines()])
 
 
 def show_server(server: Server) -> None:

@@ -16,8 +16,8 @@ from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
-    from builder.triton.config import Settings
     from builder.triton.server import Server
+    from builder.triton.settings import Wish
 
 __all__ = [
     "Wanted",
@@ -117,7 +117,7 @@ def publish(
     unproven: bool = False,
     evidence_in_repository: bool = False,
     triton: str = DEFAULT.name,
-    settings: Settings | None = None,
+    settings: Wish | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
@@ -134,13 +134,15 @@ def publish(
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
     from builder.triton.repository import check_local
+    from builder.triton.settings import Wish, choose
 
-    progress = progress or Silent()
+    progress, settings = progress or Silent(), settings or Wish()
     progress.step(f"fetching {wanted.source}")
     check_local(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
+    choose(name, settings)  # a wish that makes no sense is told before any work
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text, rules = check_null(wanted.null_text), all_rules()

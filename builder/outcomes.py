@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from builder.graph.needs import Graph
     from builder.stages.listing import Listed
     from builder.triton.inventory import Held, Untrue
+    from builder.triton.settings import Chosen
 
 
 _WIDE = 4096  # slots: 32 KB a row on the wire
@@ -122,6 +123,7 @@ class Publication:
     parity: ParityReport | None
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
+    settings: Chosen
 
     def json(self) -> dict[str, Any]:
         return {
@@ -129,6 +131,7 @@ class Publication:
             "version": self.version,
             "path": str(self.path),
             "changed": self.changed,
+            "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),
         }

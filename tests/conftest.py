@@ -9,9 +9,10 @@ import pytest
 
 from builder.graph.weights import files_of
 from builder.triton.client import Client, Protocol
-from builder.triton.config import Settings, write_config
+from builder.triton.config import write_config
 from builder.triton.repository import write_version
 from builder.triton.server import Server, start
+from builder.triton.settings import Settings
 from builder.types import Servable
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -16,7 +16,7 @@ from builder.graph.session import in_process
 from builder.sparkml.reader import read_pipeline
 from builder.sparkml.schema import parse_schema
 from builder.stages import all_rules
-from builder.triton.config import Settings
+from builder.triton.settings import Settings
 from builder.types import Scalar, Table, TensorSpec
 from tests.small_models import carriers, every_type, identity, text_identity, words
 
