@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,12 @@ def write(
         files[EVIDENCE] = _bytes(kept)
     document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
-    config = write_config(servable, name, chosen.settings, provenance(model, proof, target))
+    labels = _labels(pipeline, servable)
+    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels)
     everything = {**files, MANIFEST: to_json(document).encode()}
-    placed = write_version(repository, name, version or model.version, everything, config)
+    placed = write_version(
+        repository, name, version or model.version, everything, config, next(iter(labels.values()), ())
+    )
     return Publication(
         name,
         placed.version,
@@ -82,6 +86,15 @@ def write(
         model.notes,
         chosen,
     )
+
+
+def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:
+    """Output → the names of its slots, which are classes; where outputs differ in them, the first one's alone."""
+    from builder.sparkml.labels import class_names
+
+    named = {spec.name: (class_names(pipeline.stages, spec.name), spec.width) for spec in servable.outputs}
+    fitting = {name: names for name, (names, width) in named.items() if names and len(names) == width}
+    return {name: names for name, names in fitting.items() if names == next(iter(fitting.values()))}
 
 
 def _bytes(evidence: Evidence) -> bytes:

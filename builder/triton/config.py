@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from builder.errors import UsageError
+from builder.triton.repository import LABELS
 from builder.triton.settings import LEVELS, Settings
 from builder.types import Servable, TensorSpec, TextArray
 
@@ -24,9 +25,12 @@ _OURS = ("inputs", "outputs", "invalid")
 _TYPES = {"BYTES": "TYPE_STRING"}
 
 
-def write_config(servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str]) -> str:
+def write_config(
+    servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str], labelled: Collection[str] = ()
+) -> str:
     """The text of config.pbtxt for the model `name`.
 
+    `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
     Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
     """
@@ -34,7 +38,7 @@ def write_config(servable: Servable, name: str, settings: Settings, provenance: 
 
     head = f"{name}: written by tritonbuild. Edit freely: only publishing this model again writes this file again."
     parts = [_comment(head)]
-    for comment, section in _sections(servable, name, settings, provenance):
+    for comment, section in _sections(servable, name, settings, provenance, labelled):
         parts.append(_comment(comment) + text_format.MessageToString(section, as_utf8=True))
     return "\n".join(parts)
 
@@ -45,7 +49,7 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
 
 
 def _sections(
-    servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str]
+    servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str], labelled: Collection[str]
 ) -> Iterator[tuple[str, Any]]:
     """(comment, a ModelConfig that holds that section alone), in the order of the file."""
     from tritonclient.grpc import model_config_pb2 as proto
@@ -76,7 +80,11 @@ def _sections(
         proto.ModelConfig(),
     )
     for spec in servable.outputs:
-        yield _meaning(spec), proto.ModelConfig(output=[_tensor(proto.ModelOutput, spec)])
+        output, told = _tensor(proto.ModelOutput, spec), _meaning(spec)
+        if spec.name in labelled:
+            output.label_filename = LABELS
+            told += f"; who asks for classes gets the names in {LABELS}"
+        yield told, proto.ModelConfig(output=[output])
     threads = {"intra_op_thread_count": settings.intra_op_threads, "inter_op_thread_count": settings.inter_op_threads}
     yield (
         "onnxruntime's threads a session; more instances, not more threads, serve more requests.",

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,10 @@ from builder.triton.locking import alone, disk_errors
 
 CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+
+Files = Mapping[str, bytes | memoryview]
+"""Relative path → content."""
 
 _PIECE = 1 << 24  # bytes compared at once
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
@@ -106,13 +110,18 @@ def read_manifest(repository: Path, name: str, version: int | None = None) -> di
 
 
 def write_version(
-    repository: Path, name: str, version: int | None, files: Mapping[str, bytes | memoryview], config: str
+    repository: Path,
+    name: str,
+    version: int | None,
+    files: Files,
+    config: str,
+    labels: Sequence[str] = (),
 ) -> Published:
-    """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt.
+    """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt and labels.txt.
 
     `files`: relative path → bytes. `version` None: the highest one where its content is the same, else the next free
-    integer. config.pbtxt belongs to the highest version, the one that Triton serves by default, so an older version
-    leaves it alone. The version comes first, the config after it: in the other order a polling server would reload
+    integer. config.pbtxt and labels.txt (`labels`: what its lines are; () for none) belong to the highest version, the
+    one that Triton serves by default, so an older version leaves them alone. The version comes first, the config after it: in the other order a polling server would reload
     the *old* version under the new config, and a version that failed once keeps the server unready until that very
     number loads.
 
@@ -126,14 +135,17 @@ def write_version(
         parts = Path(relative).parts
         if not parts or Path(relative).is_absolute() or ".." in parts:
             raise UsageError(f"{relative!r} would lie outside of the version's folder.")
+    beside = {CONFIG: config.encode()}
+    if labels:
+        beside = {LABELS: "".join(f"{label}\n" for label in labels).encode(), **beside}
     with disk_errors(repository):
         repository.mkdir(parents=True, exist_ok=True)
         with alone(repository):
             _heal(repository, name)
             folder = repository / name
             if not folder.exists():
-                return _add_model(folder, version or 1, files, config)
-            return _add_version(folder, version, files, config)
+                return _add_model(folder, version or 1, files, beside)
+            return _add_version(folder, version, files, beside)
 
 
 def _heal(repository: Path, name: str) -> None:
@@ -150,11 +162,12 @@ def _staged_name(repository: Path, name: str) -> str:
     return f".tritonbuild.{repository.resolve().name}.{name}."
 
 
-def _add_model(folder: Path, number: int, files: Mapping[str, bytes | memoryview], config: str) -> Published:
+def _add_model(folder: Path, number: int, files: Files, beside: Files) -> Published:
     """Rename a whole model folder in."""
     with _staging(_beside(folder.parent), _staged_name(folder.parent, folder.name)) as staged:
         _write_files(staged / str(number), files)
-        _write_file(staged / CONFIG, config.encode())
+        for name, content in beside.items():
+            _write_file(staged / name, content)
         staged.chmod(0o755)  # mkdtemp's 0700 would hide the model from a server that runs as another user
         _sync(staged)
         staged.rename(folder)
@@ -162,7 +175,7 @@ def _add_model(folder: Path, number: int, files: Mapping[str, bytes | memoryview
     return Published(folder / str(number), number, True)
 
 
-def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes | memoryview], config: str) -> Published:
+def _add_version(folder: Path, version: int | None, files: Files, beside: Files) -> Published:
     there = versions(folder.parent, folder.name)
     newest = there[-1] if there else 0
     if version is None:
@@ -182,17 +195,20 @@ def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes | 
             fix=f"a version never changes: publish under another --version (next free: {newest + 1}), or remove that folder.",
         )
     if version >= newest:
-        changed |= _replace_config(folder, config)
+        for name, content in beside.items():  # the config last: it names the others
+            changed |= _replace(folder / name, content)
+        if LABELS not in beside:
+            (folder / LABELS).unlink(missing_ok=True)
     return Published(path, version, changed)
 
 
-def _replace_config(folder: Path, config: str) -> bool:
-    path, text = folder / CONFIG, config.encode()
-    if path.exists() and path.read_bytes() == text:
+def _replace(path: Path, content: bytes | memoryview) -> bool:
+    folder = path.parent
+    if path.exists() and path.read_bytes() == content:
         return False
-    staged = folder / f"tmp.{CONFIG}.{os.getpid()}"
+    staged = folder / f"tmp.{path.name}.{os.getpid()}"
     try:
-        _write_file(staged, text)
+        _write_file(staged, content)
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
@@ -200,7 +216,7 @@ def _replace_config(folder: Path, config: str) -> bool:
     return True
 
 
-def _same(path: Path, files: Mapping[str, bytes | memoryview]) -> bool:
+def _same(path: Path, files: Files) -> bool:
     """Whether a folder holds exactly these files; sizes first, models are large."""
     found = {str(item.relative_to(path)): item for item in path.rglob("*") if item.is_file()}
     return (
@@ -234,7 +250,7 @@ def _staging(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _write_files(folder: Path, files: Mapping[str, bytes | memoryview]) -> None:
+def _write_files(folder: Path, files: Files) -> None:
     folder.mkdir(exist_ok=True)
     folders = {folder}
     for name, content in files.items():

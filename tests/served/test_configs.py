@@ -6,15 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tritonclient.grpc import InferenceServerClient
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
 from builder.errors import TritonbuildError
 from builder.graph.session import in_process
+from builder.triton.config import write_config
+from builder.triton.repository import write_version
 from builder.triton.settings import Settings
-from builder.types import Servable, Table
+from builder.types import Servable, Table, TensorSpec, VectorType
 from tests.served.test_answers import assert_same_bits
 from tests.shapes import SHAPES
-from tests.small_models import carriers
+from tests.small_models import carriers, identity
 
 
 def one_row(servable: Servable) -> Table:
@@ -68,3 +70,20 @@ def test_overload_becomes_errors_and_what_waited_is_answered(triton):
     assert 0 < len(refused) < 24
     assert all("exceeds maximum queue size" in answer.lower() for answer in refused)
     assert {answer for answer in answers if not isinstance(answer, str)} == {42.0}
+
+
+def test_classes_are_answered_by_name(triton):
+    """Triton's classification extension: value:index:name, the best first."""
+    spec = TensorSpec("p", VectorType(3), nullable=False, width=3)
+    servable = identity(spec)
+    config = write_config(servable, "named", Settings(), {}, labelled=["p_out"])
+    write_version(triton.repository, "named", None, {"model.onnx": servable.model}, config, ["no", "späť", "a:b"])
+    triton.server.load("named")
+
+    asked = InferInput("p", [2, 3], "FP64")
+    asked.set_data_from_numpy(np.array([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]]))
+    with InferenceServerClient(triton.server.grpc) as client:
+        answer = client.infer("named", [asked], outputs=[InferRequestedOutput("p_out", class_count=2)])
+
+    told = [[text.decode() for text in row] for row in answer.as_numpy("p_out").tolist()]
+    assert told == [["0.500000:1:späť", "0.300000:2:a:b"], ["0.700000:0:no", "0.200000:2:a:b"]]
