@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import NULL_TEXT, Servable, Session, to_json
+from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
@@ -65,16 +67,18 @@ def write(
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
+    kept = None
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
     document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
     labels = _labels(pipeline, servable)
-    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels)
+    warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
+    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels, warmup)
     everything = {**files, MANIFEST: to_json(document).encode()}
     placed = write_version(
-        repository, name, version or model.version, everything, config, next(iter(labels.values()), ())
+        repository, name, version or model.version, everything, config, next(iter(labels.values()), ()), rows
     )
     return Publication(
         name,
@@ -95,6 +99,18 @@ def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[s
     named = {spec.name: (class_names(pipeline.stages, spec.name), spec.width) for spec in servable.outputs}
     fitting = {name: names for name, (names, width) in named.items() if names and len(names) == width}
     return {name: names for name, names in fitting.items() if names == next(iter(fitting.values()))}
+
+
+def _warmup(servable: Servable, kept: Evidence | None, wanted: int) -> tuple[Sequence[Any], Mapping[str, bytes]]:
+    """Rows of what goes into the repository anyway, those that Spark answers first; without any, zeros."""
+    from builder.triton.warming import samples, zeros
+
+    if not wanted:
+        return (), {}
+    if kept is None or not kept.rows:
+        return zeros(servable.inputs), {}
+    order = np.argsort(kept.answers[INVALID.name][:, 0] != 0, kind="stable")
+    return samples(servable.inputs, kept.inputs.take(order[:wanted]))
 
 
 def _bytes(evidence: Evidence) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from builder.errors import UsageError
@@ -26,11 +26,16 @@ _TYPES = {"BYTES": "TYPE_STRING"}
 
 
 def write_config(
-    servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str], labelled: Collection[str] = ()
+    servable: Servable,
+    name: str,
+    settings: Settings,
+    provenance: Mapping[str, str],
+    labelled: Collection[str] = (),
+    warmup: Sequence[Any] = (),
 ) -> str:
     """The text of config.pbtxt for the model `name`.
 
-    `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
+    `warmup`: messages ModelWarmup. `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
     Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
     """
@@ -38,7 +43,8 @@ def write_config(
 
     head = f"{name}: written by tritonbuild. Edit freely: only publishing this model again writes this file again."
     parts = [_comment(head)]
-    for comment, section in _sections(servable, name, settings, provenance, labelled):
+    sections = [*_sections(servable, name, settings, labelled), *_warmup(warmup), *_told(servable, provenance)]
+    for comment, section in sections:
         parts.append(_comment(comment) + text_format.MessageToString(section, as_utf8=True))
     return "\n".join(parts)
 
@@ -49,7 +55,7 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
 
 
 def _sections(
-    servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str], labelled: Collection[str]
+    servable: Servable, name: str, settings: Settings, labelled: Collection[str]
 ) -> Iterator[tuple[str, Any]]:
     """(comment, a ModelConfig that holds that section alone), in the order of the file."""
     from tritonclient.grpc import model_config_pb2 as proto
@@ -90,6 +96,20 @@ def _sections(
         "onnxruntime's threads a session; more instances, not more threads, serve more requests.",
         _parameters({key: str(value) for key, value in threads.items()}),
     )
+
+
+def _warmup(samples: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    if samples:
+        yield (
+            "Answered by each fresh instance before it is called ready, so that no client waits for what comes once.",
+            proto.ModelConfig(model_warmup=samples),
+        )
+
+
+def _told(servable: Servable, provenance: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """What Triton hands on: to clients, and to whoever asks where the model comes from."""
     yield "What clients read: the tensors' Spark types and nulls, why rows are invalid.", _parameters(_ours(servable))
     taken = sorted(set(provenance) & set(_OURS))
     if taken:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from builder.errors import UsageError
@@ -24,6 +25,7 @@ from builder.triton.locking import alone, disk_errors
 CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
+WARMUP = "warmup"  # the folder where Triton looks for the data of model_warmup
 
 Files = Mapping[str, bytes | memoryview]
 """Relative path → content."""
@@ -116,12 +118,13 @@ def write_version(
     files: Files,
     config: str,
     labels: Sequence[str] = (),
+    warmup: Files = MappingProxyType({}),
 ) -> Published:
     """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt and labels.txt.
 
     `files`: relative path → bytes. `version` None: the highest one where its content is the same, else the next free
-    integer. config.pbtxt and labels.txt (`labels`: what its lines are; () for none) belong to the highest version, the
-    one that Triton serves by default, so an older version leaves them alone. The version comes first, the config after it: in the other order a polling server would reload
+    integer. config.pbtxt, labels.txt (`labels`: what its lines are; () for none) and the files that `warmup` reads belong
+    to the highest version, the one that Triton serves by default, so an older version leaves them alone. The version comes first, the config after it: in the other order a polling server would reload
     the *old* version under the new config, and a version that failed once keeps the server unready until that very
     number loads.
 
@@ -135,9 +138,8 @@ def write_version(
         parts = Path(relative).parts
         if not parts or Path(relative).is_absolute() or ".." in parts:
             raise UsageError(f"{relative!r} would lie outside of the version's folder.")
-    beside = {CONFIG: config.encode()}
-    if labels:
-        beside = {LABELS: "".join(f"{label}\n" for label in labels).encode(), **beside}
+    listed = {LABELS: "".join(f"{label}\n" for label in labels).encode()} if labels else {}
+    beside = {**warmup, **listed, CONFIG: config.encode()}  # the config last: it names the others
     with disk_errors(repository):
         repository.mkdir(parents=True, exist_ok=True)
         with alone(repository):
@@ -166,8 +168,7 @@ def _add_model(folder: Path, number: int, files: Files, beside: Files) -> Publis
     """Rename a whole model folder in."""
     with _staging(_beside(folder.parent), _staged_name(folder.parent, folder.name)) as staged:
         _write_files(staged / str(number), files)
-        for name, content in beside.items():
-            _write_file(staged / name, content)
+        _write_files(staged, beside)
         staged.chmod(0o755)  # mkdtemp's 0700 would hide the model from a server that runs as another user
         _sync(staged)
         staged.rename(folder)
@@ -195,10 +196,11 @@ def _add_version(folder: Path, version: int | None, files: Files, beside: Files)
             fix=f"a version never changes: publish under another --version (next free: {newest + 1}), or remove that folder.",
         )
     if version >= newest:
-        for name, content in beside.items():  # the config last: it names the others
+        for name, content in beside.items():
             changed |= _replace(folder / name, content)
-        if LABELS not in beside:
-            (folder / LABELS).unlink(missing_ok=True)
+        for old in [folder / LABELS, *(folder / WARMUP).glob("*")]:
+            if str(old.relative_to(folder)) not in beside:
+                old.unlink(missing_ok=True)
     return Published(path, version, changed)
 
 
@@ -206,6 +208,7 @@ def _replace(path: Path, content: bytes | memoryview) -> bool:
     folder = path.parent
     if path.exists() and path.read_bytes() == content:
         return False
+    folder.mkdir(exist_ok=True)
     staged = folder / f"tmp.{path.name}.{os.getpid()}"
     try:
         _write_file(staged, content)

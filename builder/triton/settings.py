@@ -53,6 +53,7 @@ class Settings:
     inter_op_threads: int = _setting(1, "onnxruntime's threads across operators, an instance")
     versions: str = _setting("latest", "those that are loaded: latest, latest:2, all, or numbers: 3,5")
     response_cache: bool = _setting(False, "keep answers; the server needs --cache-config")
+    warmup: int = _setting(1, "rows that a fresh instance answers before it is called ready")
     optimization: str = _setting("all", f"onnxruntime's graph optimizations: {', '.join(LEVELS)}; proven with all")
     rate_limit: Mapping[str, int] = _setting({}, "resources that a run takes; the server needs --rate-limit")
     metric_tags: Mapping[str, str] = _setting({}, "labels on the model's metrics")
@@ -60,7 +61,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "instances", "intra_op_threads", "inter_op_threads"):
             self._wants(name, getattr(self, name) >= 1, "give 1 or more.")
-        for name in ("max_queue_delay_us", "max_queue_size", "queue_timeout_us", "priority_levels"):
+        for name in ("max_queue_delay_us", "max_queue_size", "queue_timeout_us", "priority_levels", "warmup"):
             self._wants(name, getattr(self, name) >= 0, "give 0 or more.")
         sizes = self.preferred_batch_sizes
         self._wants("preferred_batch_sizes", all(1 <= size <= self.max_batch_size for size in sizes),

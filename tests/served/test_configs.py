@@ -10,6 +10,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedO
 
 from builder.errors import TritonbuildError
 from builder.graph.session import in_process
+from builder.triton import warming
 from builder.triton.config import write_config
 from builder.triton.repository import write_version
 from builder.triton.settings import Settings
@@ -87,3 +88,23 @@ def test_classes_are_answered_by_name(triton):
 
     told = [[text.decode() for text in row] for row in answer.as_numpy("p_out").tolist()]
     assert told == [["0.500000:1:späť", "0.300000:2:a:b"], ["0.700000:0:no", "0.200000:2:a:b"]]
+
+
+@pytest.mark.parametrize("name", ["carriers", "every_type", "words"])
+@pytest.mark.parametrize("proven", [True, False], ids=["rows", "zeros"])
+def test_a_fresh_instance_answers_its_warm_up_before_it_is_ready(triton, name, proven):
+    model, _ = SHAPES[name]
+    servable, called = model(), f"warm_{name}_{proven}"
+    rows = Table.concat([one_row(servable)] * 3)
+    samples, files = warming.samples(servable.inputs, rows) if proven else (warming.zeros(servable.inputs), {})
+    config = write_config(servable, called, Settings(instances=2), {}, warmup=samples)
+
+    write_version(triton.repository, called, None, {"model.onnx": servable.model}, config, warmup=files)
+    triton.server.load(called)
+
+    with InferenceServerClient(triton.server.grpc) as client:
+        told = client.get_inference_statistics(called).model_stats[0]
+    assert told.inference_count == 2 * len(samples) == 2 * (3 if proven else 1)
+    assert told.inference_stats.fail.count == 0
+    with triton.client("grpc") as client:
+        assert_same_bits(client.predict(called, rows), in_process(servable)(rows))

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import onnx
 import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as proto
 
 from benchmarks.forest import write_forest
 from tests.saved import Stage, min_max, write_pipeline
@@ -75,6 +77,27 @@ def test_the_settings_given_stand_in_the_config(saved):
     assert "max_batch_size: 77" in config
     assert "count: 3" in config
     assert 'key: "intra_op_thread_count"\n  value {\n    string_value: "2"' in config
+
+
+def test_rows_of_the_evidence_that_are_no_users_warm_a_fresh_instance_up(saved):
+    saved.add_evidence()
+    saved.publish("--set", "warmup=2")
+
+    config = text_format.Parse((saved.repository / "model" / "config.pbtxt").read_text("utf-8"), proto.ModelConfig())
+    files = [sample.inputs["v"].input_data_file for sample in config.model_warmup]
+    held = [np.frombuffer((saved.repository / "model" / "warmup" / file).read_bytes()) for file in files]
+    np.testing.assert_array_equal(held, ROWS["v"][1:3])  # the first row is a user's
+
+
+def test_without_evidence_zeros_do_and_without_warm_up_nothing(saved):
+    saved.publish("--unproven")
+    file = saved.repository / "model" / "config.pbtxt"
+    (sample,) = text_format.Parse(file.read_text("utf-8"), proto.ModelConfig()).model_warmup
+    assert sample.inputs["v"].zero_data
+    assert list(sample.inputs["v"].dims) == [3]
+
+    saved.publish("--unproven", "--set", "warmup=0")
+    assert "model_warmup" not in file.read_text("utf-8")
 
 
 def test_the_null_marker_given_is_in_manifest_and_config(tmp_path):

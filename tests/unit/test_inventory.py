@@ -86,7 +86,7 @@ def test_old_versions_go_and_the_served_one_stays(saved):
 
     assert (code, told["removed"], [one["version"] for one in told["versions"]]) == (0, True, [1])
     assert versions(saved.repository, "model") == (2, 4)
-    assert sorted(path.name for path in (saved.repository / "model").iterdir()) == ["2", "4", "config.pbtxt"]
+    assert sorted(path.name for path in (saved.repository / "model").iterdir()) == ["2", "4", "config.pbtxt", "warmup"]
     assert of(saved, "prune", "--keep", "2")[1]["versions"] == []
     assert of(saved, "audit")[0] == 0
 

@@ -159,3 +159,16 @@ def test_models_are_the_folders_with_a_config(repository):
     assert models(repository) == ("a", "b")
     with pytest.raises(UsageError, match="no folder"):
         models(repository / "absent")
+
+
+def test_what_lies_beside_the_config_is_the_newest_versions(repository):
+    beside = {"labels": ["no", "yes"], "warmup": {"warmup/a": b"1", "warmup/b": b"2"}}
+    write_version(repository, "m", 2, FILES, CONFIG, **beside)
+    write_version(repository, "m", 1, FILES, CONFIG, labels=["other"])
+    assert (repository / "m" / "labels.txt").read_text() == "no\nyes\n"
+    assert not write_version(repository, "m", 2, FILES, CONFIG, **beside).changed
+
+    write_version(repository, "m", 3, FILES, CONFIG, warmup={"warmup/b": b"2", "warmup/c": b"3"})
+
+    held = {name for name in everything(repository / "m") if not name[0].isdigit()}
+    assert held == {"config.pbtxt", "warmup/b", "warmup/c"}
