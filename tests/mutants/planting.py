@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-ROUNDED = "__in_float32"
+ROUNDED = "__in_float32__"  # no class mangles it
 _NUMBERS = ("constant", "table", "times", "dot")  # their last argument is a constant of the model's
 _OTHER = {
     "less": "less_or_equal", "less_or_equal": "less", "greater": "greater_or_equal", "greater_or_equal": "greater",

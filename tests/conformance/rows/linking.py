@@ -118,6 +118,17 @@ ROWS = [
         asked_offset=doubles(float("inf"), float("-inf"), float("nan"), nullable=False),
         **LINKED,
     ),
+    _row(  # no features: the offset alone, on both sides of the smallest mean, 1e-16 and no single nearest to it
+        "offset-smallest-mean",
+        COUNTS,
+        family="poisson",
+        fitIntercept=False,
+        offsetCol="o",
+        offset=OFFSETS,
+        asked=((0.0, 0.0, 0.0, 0.0),) * 3,
+        asked_offset=doubles(-36.84136148290, -36.841361486, -36.8413615),
+        **LINKED,
+    ),
     _row(
         "offset-int",
         COUNTS,
