@@ -41,6 +41,8 @@ ROWS = [
     _imputed("integers-missing-value", column("int", 1, 2, -1, 5), column("int", -1, None, 1), missingValue=-1.0),
     _imputed("integers-down", column("int", -1, -2, None, -2), column("int", None, 1)),
     _imputed("longs", column("bigint", 1, 2, None), column("bigint", None, 9007199254740993, -9007199254740993, 0)),
+    _imputed("longs-ends", column("bigint", 7, 1, 3, nullable=False),
+             column("bigint", 2**63 - 1, -(2**63), 2**62 + 1, -(2**62) - 1025, 7, nullable=False), missingValue=7.0),
     _imputed("shorts", column("smallint", 1, 2, None), column("smallint", None, 7)),
     _imputed("bytes", column("tinyint", 1, 2, None), column("tinyint", None, 7)),
     _imputed("floats", column("float", 0.1, 1.7, None, 3.3), column("float", None, 0.1, NAN, INF, -0.0, 3.4e38)),

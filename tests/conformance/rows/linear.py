@@ -118,6 +118,14 @@ LOGISTIC = [
         word="elementary",
         smoke=True,
     ),
+    Row(
+        "linear/logistic-no-raw",
+        (spark.LogisticRegression(maxIter=5, rawPredictionCol="", threshold=0.3),),
+        train={"features": vectors(*X), "label": doubles(*BINARY)},
+        rows={"features": vectors(*X)},
+        outputs=("probability", "prediction"),
+        word="elementary",
+    ),
     Row(  # no features make a margin of 0, and a score of exactly ½
         "linear/logistic-score-of-half",
         (
