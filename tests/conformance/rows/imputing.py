@@ -45,6 +45,7 @@ ROWS = [
              column("bigint", 2**63 - 1, -(2**63), 2**62 + 1, -(2**62) - 1025, 7, nullable=False), missingValue=7.0),
     _imputed("shorts", column("smallint", 1, 2, None), column("smallint", None, 7)),
     _imputed("bytes", column("tinyint", 1, 2, None), column("tinyint", None, 7)),
+    _imputed("bytes-high", column("tinyint", 127, 126, None), column("tinyint", None, 7)),
     _imputed("floats", column("float", 0.1, 1.7, None, 3.3), column("float", None, 0.1, NAN, INF, -0.0, 3.4e38)),
     _imputed("floats-missing-value", column("float", 0.1, 1.7, 3.3), column("float", None, 0.1, 1.7), missingValue=0.1),
     _imputed(
