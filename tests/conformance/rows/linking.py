@@ -73,7 +73,7 @@ ROWS = [
     ),
     *(
         _row(f"tweedie-1.5-link-{power}", NEAR, family="tweedie", variancePower=1.5, linkPower=power, **LINKED)
-        for power in (-2.7, 2.0)
+        for power in (-2.7, -2.0, 1.5, 2.0)
     ),
     _row("tweedie-gaussian-by-power-link", POSITIVE, family="tweedie", variancePower=0.0, linkPower=0.3),
     _row("tweedie-with-link", POSITIVE, family="tweedie", variancePower=1.2, linkPower=0.0, link="identity"),
