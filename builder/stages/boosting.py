@@ -12,7 +12,7 @@ from builder.graph.rules import converts
 from builder.graph.tolerance import dot_bound
 from builder.sparkml.reader import SavedStage
 from builder.sparkml.trees import read_forest
-from builder.stages.classifying import COLUMNS, above, classified
+from builder.stages.classifying import COLUMNS, classified
 from builder.stages.logistic import both_sides, two_class_probability
 from builder.stages.trees import FITTING, Reached, reach
 
@@ -58,7 +58,8 @@ def gbt_regressor(stage: SavedStage, x: Vector) -> tuple[Number, Number | Vector
     note="rawPrediction is `dot`, leafCol `bit`",
 )
 def gbt_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number, Number | Vector]:
-    """raw = [-m, m]; probability = 1 / (1 + exp(-2 raw)) of the first class, and 1 less that; the label 1 where m > 0.
+    """raw = [-m, m]; probability = 1 / (1 + exp(-2 raw)) of the first class, and 1 less that; the label 1 where m > 0:
+    where raw's second slot is the larger.
 
     Shapes: x [N, F] -> raw and probability [N, 2], prediction [N, 1], leaf [N, T].
     Order:  m as in `gbt_regressor`.
@@ -66,8 +67,6 @@ def gbt_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number
             LogLoss.computeProbability (mllib/tree/loss/LogLoss.scala, Spark 4.0.1)
     """
     there = reach(stage, read_forest(stage), x)
-    margin = _margin(there)
-    raw = both_sides(margin)
+    raw = both_sides(_margin(there))
     probability = two_class_probability(raw, steepness=2.0)
-    by_features = None if "thresholds" in stage.params else (lambda: above(margin.var, margin.slack, 0.0))
-    return (*classified(stage, raw, probability, by_features=by_features), there.leaf_column())
+    return (*classified(stage, raw, probability), there.leaf_column())

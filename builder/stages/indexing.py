@@ -169,7 +169,7 @@ def one_hot_encoder(stage: SavedStage, i: int, x: Number) -> Vector:
             f"column {x.name!r} says it has another number of categories than the {categories} of fitting.",
             fix="the schema does not belong to this model: give the one of its training data.",
         )
-    place, valid = _one_hot_place(x, categories, size)
+    place, valid = _one_hot_place(x, categories)
     ones = op.equal(place, constant(np.arange(size, dtype=np.float64).reshape(1, size)))
     hot = op.cast(ones, to=np.float64)
     nulls = x.is_null() if x.nullable else None
@@ -194,15 +194,13 @@ def one_hot_encoder(stage: SavedStage, i: int, x: Number) -> Vector:
     )
 
 
-def _one_hot_place(x: Number, categories: int, size: int) -> tuple[Var, Var | None]:
+def _one_hot_place(x: Number, categories: int) -> tuple[Var, Var | None]:
     """The slot that is 1 (`categories` or more: none), and in which rows x is a category; None where it always is one."""
     label = x.numeric().double()
     if x.below is not None and x.below <= categories and not x.nullable:
         return label, None
     valid = op.and_(op.greater_or_equal(label, constant(0.0)), op.less(label, constant(float(categories))))
     place = op.where(valid, op.floor(label), constant(float(categories)))
-    if size < categories:  # the last one is dropped; 2.5 of 3 categories is no longer below 2, though its floor is
-        place = op.where(op.greater_or_equal(label, constant(float(size))), constant(float(categories)), place)
     return place, valid
 
 

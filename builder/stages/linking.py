@@ -181,7 +181,7 @@ def normal_cdf(x: Var) -> Var:
     tail = _polynomials(square, [above, below])
     beyond = op.sub(constant(1.0), op.mul(front, op.div(slots(tail, _FIRST), slots(tail, _SECOND))))
     erf = op.where(small, series, beyond)
-    erf = op.where(op.isnan(z), z, op.where(op.less(z, constant(0.0)), op.neg(erf), erf))
+    erf = op.where(op.less(z, constant(0.0)), op.neg(erf), erf)
     return op.mul(constant(0.5), op.add(constant(1.0), erf))
 
 

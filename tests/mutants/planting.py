@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-ROUNDED = "__in_float32"
+ROUNDED = "__in_float32__"  # no class mangles it
 _NUMBERS = ("constant", "table", "times", "dot")  # their last argument is a constant of the model's
 _OTHER = {
     "less": "less_or_equal", "less_or_equal": "less", "greater": "greater_or_equal", "greater_or_equal": "greater",
@@ -62,7 +62,7 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
             continue
         for node in _sensible(function):
             for fault, spoil in _faults(node):
-                key = f"{function.name}: {fault}: {' '.join(ast.unparse(node).split())[:90]}"
+                key = f"{function.name}: {fault}: {' '.join(ast.unparse(node).split())[:90]}".strip()
                 seen[key] += 1
                 key += f" #{seen[key]}" if seen[key] > 1 else ""
                 yield Mutant(module, node.lineno, key, _spoilt(tree, node, spoil), lines[node])  # type: ignore[attr-defined]

@@ -45,6 +45,9 @@ ROWS = [
     _row("logistic-no-probability", spark.LogisticRegression(maxIter=3, probabilityCol=""), "elementary"),
     _row("logistic-class-missing", spark.LogisticRegression(maxIter=3), "elementary",
          labels=tuple(2.0 * (y == 1.0) for y in LABELS)),
+    _row("logistic-sparse", spark.LogisticRegression(regParam=0.06, elasticNetParam=1.0), "elementary",
+         train=tuple((*x, *x[3:] * 4) for x in X),  # mostly constant: what is not stored adds nothing to a class
+         asked=tuple(tuple(NAN if slot in lost else 0.1 for slot in range(8)) for lost in ((0,), (2,), (0, 2), (1,)))),
     _row("machines", spark.LinearSVC(maxIter=4), "dot", smoke=True),
     _row("tree", spark.DecisionTreeClassifier(maxDepth=3), "bit", smoke=True),
     _row("forest", spark.RandomForestClassifier(numTrees=3, maxDepth=3, seed=1), "bit"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.conformance.row import INF, NAN, UGLY, Column, Row, column, doubles, spark
+from tests.conformance.row import INF, NAN, UGLY, Column, Row, column, doubles, spark, texts
 
 TRAINED = (1 / 3, -2.7, 3.1, 0.1, NAN, 0.1, None, 16777217.0)
 
@@ -41,14 +41,37 @@ ROWS = [
     _imputed("integers-missing-value", column("int", 1, 2, -1, 5), column("int", -1, None, 1), missingValue=-1.0),
     _imputed("integers-down", column("int", -1, -2, None, -2), column("int", None, 1)),
     _imputed("longs", column("bigint", 1, 2, None), column("bigint", None, 9007199254740993, -9007199254740993, 0)),
+    _imputed("longs-ends", column("bigint", 7, 1, 3, nullable=False),
+             column("bigint", 2**63 - 1, -(2**63), 2**62 + 1, -(2**62) - 1025, 7, nullable=False), missingValue=7.0),
     _imputed("shorts", column("smallint", 1, 2, None), column("smallint", None, 7)),
     _imputed("bytes", column("tinyint", 1, 2, None), column("tinyint", None, 7)),
+    _imputed("bytes-high", column("tinyint", 127, 126, None), column("tinyint", None, 7)),
     _imputed("floats", column("float", 0.1, 1.7, None, 3.3), column("float", None, 0.1, NAN, INF, -0.0, 3.4e38)),
     _imputed("floats-missing-value", column("float", 0.1, 1.7, 3.3), column("float", None, 0.1, 1.7), missingValue=0.1),
     _imputed(
         "decimals",
         column("decimal(10,2)", Decimal("1.50"), Decimal("0.25"), None, Decimal("0.10")),
         column("decimal(10,2)", None, Decimal("1.50"), Decimal("0.00"), Decimal("-99999999.99")),
+    ),
+    _imputed("never-null", doubles(3.1, NAN, 1 / 3, nullable=False), doubles(NAN, 0.1, -0.0, INF, nullable=False)),
+    _imputed("floats-never-null", column("float", 3.1, NAN, 0.3, nullable=False), column("float", NAN, 0.1, nullable=False)),
+    _imputed("decimals-of-15", column("decimal(15,2)", Decimal("9999999999999.99"), None),
+             column("decimal(15,2)", None, Decimal("9999999999999.99"), Decimal("-0.01"))),
+    Row(
+        "imputing/refused-decimals-of-16",
+        (spark.Imputer(inputCol="x", outputCol="o"),),
+        rows={"x": column("decimal(16,2)", Decimal("99999999999999.99"), None)},
+        refused="decimal of more than 15 digits",
+    ),
+    Row(
+        "imputing/of-an-index",
+        (
+            spark.StringIndexer(inputCol="s", outputCol="i", handleInvalid="keep"),
+            spark.Imputer(inputCol="i", outputCol="o", missingValue=3.0),
+        ),
+        train={"s": texts("a", "b", "a", "c")},
+        rows={"s": texts("a", "b", "c", "d", None)},
+        outputs=("o",),
     ),
     *(
         Row(

@@ -135,6 +135,12 @@ TYPED = [
         column("decimal(10,2)", Decimal("1.50"), Decimal("1.50"), Decimal("-0.10"), Decimal("0.00")),
         column("decimal(10,2)", Decimal("1.50"), Decimal("-0.10"), Decimal("0.00"), Decimal("0.10"), None),
     ),
+    Row(
+        "indexing/refused-decimals-too-near",
+        (spark.StringIndexer(inputCol="s", outputCol="i"),),
+        rows={"s": column("decimal(20,2)", Decimal("9007199254740992.00"), Decimal("9007199254740993.00"))},
+        refused="are not told apart as doubles",
+    ),
 ]
 
 BACK = [

@@ -36,6 +36,7 @@ ROWS = [
     _row("through-zero", ZEROS, RISING),
     _row("from-zero", tuple(x + 20 / 3 for x in ZEROS), RISING),
     _row("from-minus-zero", (-0.0, *(x / 7 for x in range(1, N))), RISING),
+    _row("through-zero-steep", (-1 / 3, 0.0, 0.7), (-2.7, 3.1, 3.3)),
     _row("to-zero", tuple(x - 19 / 3 for x in ZEROS), RISING),
     _row("one-boundary", (1 / 3,) * N, YS),
     _row("two-boundaries", (1 / 3, -2.7) * (N // 2), YS),

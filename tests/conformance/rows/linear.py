@@ -17,14 +17,22 @@ FLAT = (
 )  # slot 3 is constant in fitting: its coefficient is 0, stored or not
 ASKED = (*rolled(MILD, 4), *X, *FLAT, (0.0, 0.0, 0.0, 0.0), (30.0, -30.0, 0.5, 1.0), (-300.0, 300.0, 10.0, 3.1),
          sparse(4, {1: -2.7}), *((700.0 * k, -41.0 * k, 3.0, 3.1) for k in (1, -1, 10, -10)))  # fmt: skip
+ENDLESS = tuple(tuple(end if slot == at else 0.1 for slot in range(4)) for at in range(4) for end in (INF, -INF, NAN))
 
 
-def _logistic(name: str, labels: tuple[float, ...], smoke: bool = False, older: bool = False, **params: object) -> Row:
+def _logistic(
+    name: str,
+    labels: tuple[float, ...],
+    smoke: bool = False,
+    older: bool = False,
+    asked: tuple[object, ...] = ASKED,
+    **params: object,
+) -> Row:
     return Row(
         f"linear/logistic-{name}",
         (spark.LogisticRegression(maxIter=12, **params),),
         train={"features": vectors(*X), "label": doubles(*labels)},
-        rows={"features": vectors(*ASKED)},
+        rows={"features": vectors(*asked)},
         outputs=CLASSIFIED,
         word="elementary",
         smoke=smoke,
@@ -82,6 +90,8 @@ LOGISTIC = [
     _logistic("multinomial-thresholds", TERNARY, thresholds=[0.5, 0.2, 0.3], smoke=True),
     _logistic("multinomial-zero-threshold", TERNARY, thresholds=[0.5, 0.0, 0.3]),
     _logistic("multinomial-sparse", TERNARY, regParam=0.02, elasticNetParam=1.0, smoke=True),
+    _logistic("multinomial-endless", TERNARY, asked=ENDLESS),
+    _logistic("multinomial-sparse-endless", FIVE, regParam=0.03, elasticNetParam=1.0, asked=ENDLESS),
     _logistic("multinomial-no-intercept", TERNARY, fitIntercept=False, regParam=0.1),
     _logistic("multinomial-of-two", BINARY, family="multinomial", smoke=True),
     _logistic("multinomial-of-two-threshold", BINARY, family="multinomial", threshold=0.2),
@@ -107,6 +117,26 @@ LOGISTIC = [
         outputs=("prediction",),
         word="elementary",
         smoke=True,
+    ),
+    Row(
+        "linear/logistic-no-raw",
+        (spark.LogisticRegression(maxIter=5, rawPredictionCol="", threshold=0.3),),
+        train={"features": vectors(*X), "label": doubles(*BINARY)},
+        rows={"features": vectors(*X)},
+        outputs=("probability", "prediction"),
+        word="elementary",
+    ),
+    Row(  # no features make a margin of 0, and a score of exactly ½
+        "linear/logistic-score-of-half",
+        (
+            spark.LogisticRegression(
+                maxIter=5, probabilityCol="", rawPredictionCol="", threshold=0.4999999999999, fitIntercept=False
+            ),
+        ),
+        train={"features": vectors(*X), "label": doubles(*BINARY)},
+        rows={"features": vectors((0.0, 0.0, 0.0, 0.0), sparse(4, {}), *X[:8])},
+        outputs=("prediction",),
+        word="elementary",
     ),
     Row(
         "linear/logistic-no-prediction",

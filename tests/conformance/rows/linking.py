@@ -73,7 +73,7 @@ ROWS = [
     ),
     *(
         _row(f"tweedie-1.5-link-{power}", NEAR, family="tweedie", variancePower=1.5, linkPower=power, **LINKED)
-        for power in (-2.7, 2.0)
+        for power in (-2.7, -2.0, 1.5, 2.0)
     ),
     _row("tweedie-gaussian-by-power-link", POSITIVE, family="tweedie", variancePower=0.0, linkPower=0.3),
     _row("tweedie-with-link", POSITIVE, family="tweedie", variancePower=1.2, linkPower=0.0, link="identity"),
@@ -116,6 +116,17 @@ ROWS = [
         offset=doubles(*OFFSETS.values, nullable=False),
         asked=X[:3],
         asked_offset=doubles(float("inf"), float("-inf"), float("nan"), nullable=False),
+        **LINKED,
+    ),
+    _row(  # no features: the offset alone, on both sides of the smallest mean, 1e-16 and no single nearest to it
+        "offset-smallest-mean",
+        COUNTS,
+        family="poisson",
+        fitIntercept=False,
+        offsetCol="o",
+        offset=OFFSETS,
+        asked=((0.0, 0.0, 0.0, 0.0),) * 3,
+        asked_offset=doubles(-36.84136148290, -36.841361486, -36.8413615),
         **LINKED,
     ),
     _row(

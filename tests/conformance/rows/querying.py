@@ -180,6 +180,14 @@ ROWS = [
         smoke=True,
         older=True,
     ),
+    Row(  # what nobody reads need not be converted
+        "querying/unread",
+        (spark.SQLTransformer(statement="SELECT *, x + 1 AS y, uuid() AS u FROM __THIS__"),),
+        rows={"x": doubles(0.1, -2.7, None)},
+        outputs=("y",),
+        chosen=True,
+        conf=ANSI[True],
+    ),
     Row(  # what a prediction's tolerance becomes
         "querying/after-a-prediction",
         (

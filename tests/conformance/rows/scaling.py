@@ -88,6 +88,12 @@ ROWS = [
         )
         for p in (1.0, 2.0, 3.0, 1.5, INF)
     ),
+    Row(  # the root of their squares' sum is another than its power of ½
+        "scaling/normalizer-root",
+        (spark.Normalizer(**IO),),
+        rows={"v": vectors((0.1, 2.7, 1.4), (0.1, 3.0, 0.5), (0.1, 3.0, 2.4), (0.2, 0.9, 2.9), metadata=width(3))},
+        outputs=("o",),
+    ),
     Row(
         "scaling/normalizer-wide",
         (spark.Normalizer(**IO),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.row import INF, NAN, Columns, Row, column, doubles, spark
+from tests.conformance.row import INF, NAN, Columns, Row, column, doubles, spark, texts
 
 CODES = (0.0, 1.0, 1.0, 2.0, 0.0, 7.0, 1.0, 2.0, 2.0)
 WITH_NULL = (None, 1.0, 1.0, None, 0.0, 7.0, 1.0, 2.0, 2.0)
@@ -71,6 +71,16 @@ ROWS = [
         ),
         train=FITTED,
         rows={each: ASKED[each] for each in "cd"},
+        outputs=("o",),
+    ),
+    Row(
+        "target-encoding/of-an-index",
+        (
+            spark.StringIndexer(inputCol="s", outputCol="i", handleInvalid="keep"),
+            spark.TargetEncoder(inputCol="i", outputCol="o", handleInvalid="keep", smoothing=0.7),
+        ),
+        train={"s": texts(*"aabcabbca"), "label": FITTED["label"]},
+        rows={"s": texts("a", "b", "c", "d", None)},
         outputs=("o",),
     ),
     Row(

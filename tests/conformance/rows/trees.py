@@ -95,6 +95,7 @@ PLAIN = [
     _tree("boosted-thresholds", spark.GBTClassifier(maxIter=4, maxDepth=2, seed=3, thresholds=[0.8, 0.2]), BINARY, CLASSIFIED, "elementary", smoke=True),
     _tree("boosted-one", spark.GBTClassifier(maxIter=1, maxDepth=2, seed=4, stepSize=0.3), BINARY, CLASSIFIED, "elementary"),
     _tree("boosted-prediction-only", spark.GBTClassifier(maxIter=3, maxDepth=2, seed=5, probabilityCol="", rawPredictionCol=""), BINARY, ("prediction",), "elementary"),
+    _tree("boosted-prediction-only-thresholds", spark.GBTClassifier(maxIter=3, maxDepth=2, seed=5, probabilityCol="", rawPredictionCol="", thresholds=[0.8, 0.2]), BINARY, ("prediction",), "elementary"),
     _tree("boosted-subsampled", spark.GBTClassifier(maxIter=12, maxDepth=4, seed=6, subsamplingRate=0.7), BINARY, CLASSIFIED, "elementary"),
     _tree("boosted-regressor", spark.GBTRegressor(maxIter=6, maxDepth=3, seed=1), REAL, ("prediction",), "dot", smoke=True, older=True),
     _tree("boosted-regressor-leaf", spark.GBTRegressor(maxIter=3, maxDepth=2, seed=2, leafCol="leaf"), REAL, _leafy(("prediction",)), "dot"),
@@ -203,6 +204,13 @@ MODELS = {
     "boosted-regressor": (spark.GBTRegressor(maxIter=5, maxDepth=3, seed=3), ("prediction",), "dot"),
 }
 PEOPLE = [
+    Row(  # leaves of weight 1 vary too
+        "trees/regressor-variance-weighted",
+        (spark.DecisionTreeRegressor(maxDepth=3, varianceCol="variance", weightCol="w"),),
+        train={"features": vectors(*X), "label": doubles(*REAL), "w": doubles(*(0.125 for _ in X))},
+        rows={"features": vectors(*X, *THRESHOLDS[:9])},
+        outputs=("prediction", "variance"),
+    ),
     *(
         Row(
             f"trees/indexed-{name}-{handle}",
