@@ -52,6 +52,7 @@ def _formula(
 
 
 LABELS: Columns = {**ASKED, "y": doubles(0.0, 1.0, None, NAN, INF, -0.0, 0.1, 2.0)}
+HALF_NAMED = {"ml_attr": {"attrs": {"numeric": [{"idx": 0}, {"idx": 1, "name": "p"}]}, "num_attrs": 2}}
 WORDY: Columns = {**FITTED, "y": texts("no", "yes", "yes", "no", "yes", "no")}
 WORDS: Columns = {**ASKED, "y": texts("no", "yes", "yes", "no", "unseen", None, "yes", "no")}
 
@@ -84,6 +85,23 @@ ROWS = [
     _formula("label-text-unasked", "y ~ x + n", fitted=WORDY, handleInvalid="keep"),
     _formula("label-forced", "y ~ x + n", forceIndexLabel=True, rows=LABELS, handleInvalid="keep", outputs=("features", "label"), chosen=True),
     _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True),
+    _formula(  # what is called as the label is to be, stays as it is: a whole number here
+        "label-called-label",
+        "label ~ x + n",
+        fitted={**FITTED, "label": column("int", 0, 1, 2, 3, 4, 5)},
+        rows={**ASKED, "label": column("int", 0, 1, 7, None, -3, 2, 2147483647, 5)},
+        after=(spark.SQLTransformer(statement="SELECT *, label % 2 AS o FROM __THIS__"),),
+        handleInvalid="keep",
+        outputs=("features", "o"),
+        chosen=True,
+    ),
+    _formula(
+        "slots-without-names",
+        "y ~ v + s:x",
+        fitted={**FITTED, "v": vectors(*(value.values for value in FITTED["v"].values), metadata=HALF_NAMED)},
+        rows={**ASKED, "v": vectors(*(value.values for value in ASKED["v"].values), metadata=HALF_NAMED)},
+        handleInvalid="keep",
+    ),
     Row(  # the names that the formula leaves: none of its own columns in them
         "formulating/names",
         (

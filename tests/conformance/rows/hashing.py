@@ -66,6 +66,13 @@ COUNTED = [
         rows={"w": WORDS},
         outputs=("v",),
     ),
+    Row(
+        "hashing/counts-from-a-word-twice",
+        (spark.CountVectorizerModel.from_vocabulary(["b", "a", "b"], inputCol="w", outputCol="v"),),
+        rows={"w": WORDS},
+        outputs=("v",),
+        refused="holds a word twice",
+    ),
 ]
 
 IDFS = [
@@ -174,10 +181,17 @@ MIXED = {
 }
 
 
-def _mixed(name: str, *columns: str, rows: Any = MIXED, outputs: tuple[str, ...] = ("v",), **params: Any) -> Row:
+def _mixed(
+    name: str,
+    *columns: str,
+    again: tuple[str, ...] = (),
+    rows: Any = MIXED,
+    outputs: tuple[str, ...] = ("v",),
+    **params: Any,
+) -> Row:
     marks = {key: params.pop(key) for key in ("smoke", "older", "refused") if key in params}
     used = {name: rows[name] for name in columns}
-    stage = spark.FeatureHasher(inputCols=list(columns), outputCol="v", **params)
+    stage = spark.FeatureHasher(inputCols=[*columns, *again], outputCol="v", **params)
     return Row(f"hashing/{name}", (stage,), rows=used, outputs=outputs, **marks)
 
 
@@ -209,6 +223,38 @@ FEATURES = [
         numFeatures=64,
         categoricalCols=["real"],
         refused="hashes as Java prints",
+    ),
+    _mixed("features-four-in-a-slot", "real", "float", "whole", "long", numFeatures=1),
+    _mixed(
+        "features-two-of-five-in-a-slot",
+        "real",
+        "float",
+        "whole",
+        "long",
+        "n",
+        rows=MIXED | {"n": MIXED["whole"]},
+        numFeatures=4,
+    ),
+    _mixed(  # of five columns: a hash set, although its numbers are but three
+        "features-three-beside-texts-in-a-slot",
+        *"cabst",
+        rows={
+            "c": doubles(1.0, 1e16, 1e16, 0.1),
+            "a": doubles(1e16, 1.0, -1e16, 0.7),
+            "b": doubles(-1e16, -1e16, 1.0, -0.8),
+            "s": texts("x", None, None, None),
+            "t": texts(None, "y", None, None),
+        },
+        numFeatures=1,
+        refused="share a slot",
+    ),
+    _mixed("features-a-column-twice", "real", "text", "yes", again=("real", "text", "real", "yes"), numFeatures=64),
+    _mixed(
+        "features-a-column-twice-and-categories",
+        *("real", "text", "whole"),
+        again=("whole", "text", "real", "real"),
+        numFeatures=64,
+        categoricalCols=["whole"],
     ),
     _mixed(
         "features-many-in-a-slot",
@@ -350,6 +396,18 @@ EMBEDDED = [
         older=size == 5,
     )
     for size, least in ((1, 0), (5, 0), (33, 2))
+] + [
+    Row(  # one word is a vector all of whose slots are stored
+        "hashing/word2vec-of-tokens",
+        (
+            spark.Tokenizer(inputCol="s", outputCol="w"),
+            spark.Word2Vec(inputCol="w", outputCol="f", vectorSize=3, minCount=1, seed=7, maxIter=1),
+            spark.IDF(inputCol="f", outputCol="v"),
+        ),
+        train={"s": TEXTS},
+        rows={"s": ASKED},
+        outputs=("v",),
+    )
 ]
 
 ROWS = HASHED + COUNTED + IDFS + READ + FEATURES + ASSEMBLED + BETWEEN + EMBEDDED

@@ -265,6 +265,8 @@ OWN_MARGIN = [
     )
     for name, stage, labels, outputs, word in (
         ("regressor-own-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="m"), REAL, ("prediction",), "bit"),
+        ("regressor-own-margin-logistic", spark.SparkXGBRegressor(**PLAIN, objective="reg:logistic", base_margin_col="m"), SHARE, ("prediction",), "elementary"),
+        ("regressor-own-margin-poisson", spark.SparkXGBRegressor(**PLAIN, objective="count:poisson", base_margin_col="m"), COUNTED, ("prediction",), "elementary"),
         ("classifier-own-margin", spark.SparkXGBClassifier(**PLAIN, base_margin_col="m"), BINARY, CLASSIFIED, "elementary"),
     )
 ]  # fmt: skip
