@@ -108,11 +108,11 @@ def _real(x: Number, width: int) -> _Hashed:
 
 
 def _category(x: Column, width: int) -> _Hashed:
-    there = op.not_(x.is_null()) if isinstance(x, Number | Text) else x.var
+    assert isinstance(x, Number | Text), "_numeric refuses all others"
+    there = op.not_(x.is_null())
     ones = op.expand(constant(1.0), op.shape(there))
     if isinstance(x, Text):
         return _Hashed(_named(x.name, x.var, width), ones, there)
-    assert isinstance(x, Number)
     if x.kind == "boolean":
         no, yes = (constant(np.array(murmur3(f"{x.name}={word}") % width)) for word in ("false", "true"))
         return _Hashed(choose(op.cast(x.var, to=np.bool_), yes, no), ones, there)

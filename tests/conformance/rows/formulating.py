@@ -52,7 +52,6 @@ def _formula(
 
 
 LABELS: Columns = {**ASKED, "y": doubles(0.0, 1.0, None, NAN, INF, -0.0, 0.1, 2.0)}
-HALF_NAMED = {"ml_attr": {"attrs": {"numeric": [{"idx": 0}, {"idx": 1, "name": "p"}]}, "num_attrs": 2}}
 WORDY: Columns = {**FITTED, "y": texts("no", "yes", "yes", "no", "yes", "no")}
 WORDS: Columns = {**ASKED, "y": texts("no", "yes", "yes", "no", "unseen", None, "yes", "no")}
 
@@ -94,13 +93,6 @@ ROWS = [
         handleInvalid="keep",
         outputs=("features", "o"),
         chosen=True,
-    ),
-    _formula(
-        "slots-without-names",
-        "y ~ v + s:x",
-        fitted={**FITTED, "v": vectors(*(value.values for value in FITTED["v"].values), metadata=HALF_NAMED)},
-        rows={**ASKED, "v": vectors(*(value.values for value in ASKED["v"].values), metadata=HALF_NAMED)},
-        handleInvalid="keep",
     ),
     Row(  # the names that the formula leaves: none of its own columns in them
         "formulating/names",

@@ -112,6 +112,17 @@ ROWS = [
     _worded("complement", undecided=5),
     _worded("bernoulli", binary=True),
     _worded("multinomial", name="-no-smoothing", smoothing=0.0),
+    Row(  # what the components may be off by goes into the likelihood
+        "inferring/gaussian-of-components",
+        (
+            spark.PCA(inputCol="v", outputCol="features", k=2),
+            spark.NaiveBayes(modelType="gaussian"),
+        ),
+        train={"v": vectors(*VARIED), "label": doubles(*LABELS)},
+        rows={"v": vectors(*VARIED[::3])},
+        outputs=CLASSIFIED,
+        word="elementary",
+    ),
     Row(
         "inferring/assembled-and-weighted",
         (
