@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,direct,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random mutants releases bench lint
+.PHONY: help install demo test table conformance random mutants releases bench big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,9 @@ releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the ol
 
 bench: install  ## where the README's numbers come from
 	$(BIN)/python -m benchmarks
+
+big: install  ## forests, vocabularies and factors of up to 2.1 GB, published and served
+	$(BIN)/python -m benchmarks.big
 
 lint: install  ## ruff, mypy, floors
 	$(BIN)/ruff check .

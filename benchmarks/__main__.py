@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.forest import rows, write_forest
+from benchmarks.measuring import command
 from benchmarks.text import BATCH, compiled, sentences, write_text
 from builder import console, flow
 from builder.bench.served import published
@@ -74,16 +74,9 @@ def _process(work: Path, *arguments: str) -> tuple[float, float]:
     for run in range(RUNS):
         target = work / ("repository" if "models:/forest@champion" in arguments else f"scratch-{run}-{time.time_ns()}")
         more: Sequence[str] = ("--repository", str(target)) if arguments[0] == "publish" else ()
-        command = [sys.executable, "-m", "builder.cli", *arguments, *more]
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert process.stdout is not None
-        told = process.stdout.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.monotonic() - began)
-        peaks.append(usage.ru_maxrss / 1024)
-        if status:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{told}")
+        took, peak = command(*arguments, *more)
+        seconds.append(took)
+        peaks.append(peak)
     return median(seconds), max(peaks)
 
 
@@ -134,8 +127,8 @@ def _text(work: Path) -> list[Figure]:
     """Tokenizer, HashingTF, IDF, LogisticRegression over sentences of twenty words."""
     model = write_text(work)
     alone = _alone_us(sentences(100), compiled(model))
-    command = [sys.executable, "-m", "benchmarks.text", str(model)]
-    grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    growing = [sys.executable, "-m", "benchmarks.text", str(model)]
+    grown = float(subprocess.run(growing, check=True, capture_output=True, text=True).stdout)
     what = "text, 262,144 slots: "
     return [
         Figure(f"{what}one row in onnxruntime, p50", f"{alone:.0f} µs", "under 100 µs"),

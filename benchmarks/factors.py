@@ -1,26 +1,19 @@
-"""A saved ALS model of any size, written as Spark 4.3 writes it; published, and what that takes.
-
-python -m benchmarks.factors [--users N] [--items N] [--rank N]
-"""
+"""A saved ALS model of any size, written as Spark 4.3 writes it."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import resource
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.saved import metadata
+from builder.types import Table
+
 PARTS = 10
 UID = "ALS_1"
-MEBIBYTE = 1 << 20
 
 
 def write_factors(folder: Path, users: int, items: int, rank: int, seed: int = 13) -> Path:
@@ -28,9 +21,9 @@ def write_factors(folder: Path, users: int, items: int, rank: int, seed: int = 1
     draw = np.random.default_rng(seed)
     model = folder / "factors"
     stage = model / "stages" / f"0_{UID}"
-    _metadata(model, "PipelineModel", "PipelineModel_1", {"stageUids": [UID]}, {})
+    metadata(model, "PipelineModel", "PipelineModel_1", {"stageUids": [UID]}, {})
     params = {"userCol": "user", "itemCol": "item", "predictionCol": "prediction", "coldStartStrategy": "nan"}
-    _metadata(stage, "recommendation.ALSModel", UID, {**params, "blockSize": 4096}, {"rank": rank})
+    metadata(stage, "recommendation.ALSModel", UID, {**params, "blockSize": 4096}, {"rank": rank})
     for name, count in (("userFactors", users), ("itemFactors", items)):
         ids = ids_of(count)
         (stage / name).mkdir()
@@ -50,62 +43,9 @@ def ids_of(count: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return numbers.astype(np.uint32).astype(np.int32)
 
 
-def _metadata(folder: Path, spark_class: str, uid: str, params: dict[str, object], extra: dict[str, object]) -> None:
-    document = {
-        "class": f"org.apache.spark.ml.{spark_class}",
-        "timestamp": 0,
-        "sparkVersion": "4.3.0",
-        "uid": uid,
-        "paramMap": params,
-        "defaultParamMap": {},
-    }
-    (folder / "metadata").mkdir(parents=True)
-    (folder / "metadata" / "part-00000-0-c000.txt").write_text(json.dumps(document | extra))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=4_300_000)
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--rank", type=int, default=128)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="factors-") as name:
-        folder = Path(name)
-        model = write_factors(folder, given.users, given.items, given.rank)
-        size = (given.users + given.items) * given.rank * 4
-        command = ["publish", str(model), "--schema", str(folder / "schema.json"), "--unproven"]
-        began = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-m", "builder.cli", *command, "--repository", str(folder / "repository")], check=True
-        )
-        seconds = time.monotonic() - began
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        print(
-            f"{size / MEBIBYTE:,.0f} MiB of factors: published in {seconds:.1f} s, at most {peak / MEBIBYTE:,.0f} MiB"
-        )
-        _answer(folder / "repository" / "factors" / "1" / "model.onnx", given.users, given.items)
-
-
-def _answer(model: Path, users: int, items: int) -> None:
-    """Open it as Triton does, and time one row and a thousand."""
-    import onnxruntime
-
-    began = time.monotonic()
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    print(f"opened in {time.monotonic() - began:.1f} s")
-    for count in (1, 1000):
-        draw = np.random.default_rng(count)
-        rows = {
-            "user": draw.choice(ids_of(users), count)[:, None],
-            "item": draw.choice(ids_of(items), count)[:, None],
-        }
-        times = []
-        for _ in range(50):
-            began = time.perf_counter()
-            session.run(None, rows)
-            times.append(time.perf_counter() - began)
-        print(f"{count} rows: {1e6 * sorted(times)[len(times) // 2]:,.0f} µs")
-
-
-if __name__ == "__main__":
-    main()
+def rows(count: int, users: int, items: int) -> Table:
+    """Rows of ids that it knows."""
+    draw = np.random.default_rng(count)
+    return Table(
+        {"user": draw.choice(ids_of(users), count)[:, None], "item": draw.choice(ids_of(items), count)[:, None]}
+    )

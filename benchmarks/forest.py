@@ -49,7 +49,7 @@ def write_forest(folder: Path, trees: int, depth: int, seed: int = 13) -> Path:
     data(paths["RandomForest"], _nodes(draw, trees, depth))
     told = {"_1": list(range(trees)), "_2": ["{}"] * trees, "_3": [1.0] * trees}
     data(paths["RandomForest"], pa.table(told), "treesMetadata")
-    (folder / "schema.json").write_text(json.dumps(_schema()))
+    (folder / "schema.json").write_text(SCHEMA)
     return model
 
 
@@ -107,12 +107,6 @@ def _lists(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int32]) -> p
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def _schema() -> dict[str, Any]:
-    kinds = {"carrier": "string", "origin": "string"} | dict.fromkeys(NUMBERS, "double")
-    fields = [{"name": name, "type": kind, "nullable": True, "metadata": {}} for name, kind in kinds.items()]
-    return {"type": "struct", "fields": fields}
-
-
 _INDEXER = {
     "inputCols": ["carrier", "origin"],
     "outputCols": ["carrier_index", "origin_index"],
@@ -141,3 +135,10 @@ _FOREST = {
     "impurity": "gini",
     "seed": 13,
 }
+_KINDS = {"carrier": "string", "origin": "string"} | dict.fromkeys(NUMBERS, "double")
+SCHEMA = json.dumps(
+    {
+        "type": "struct",
+        "fields": [{"name": name, "type": kind, "nullable": True, "metadata": {}} for name, kind in _KINDS.items()],
+    }
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,16 @@ WIDTH, BATCH = 1 << 18, 1000
 _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 
 
-def write_text(folder: Path, seed: int = 13) -> Path:
-    """Tokenizer, HashingTF, IDF, LogisticRegression, every coefficient used."""
+def write_text(folder: Path, words: Sequence[str] | None = None, seed: int = 13) -> Path:
+    """Tokenizer, HashingTF, IDF, LogisticRegression, every coefficient used; with `words`, their CountVectorizer."""
     draw = np.random.default_rng(seed)
+    width = WIDTH if words is None else len(words)
+    counter = ("HashingTF", "feature.HashingTF", _HASHING)
+    if words is not None:
+        counter = ("CountVectorizer", "feature.CountVectorizerModel", _COUNTING | {"vocabSize": width})
     stages = (
         ("Tokenizer", "feature.Tokenizer", {"inputCol": "text", "outputCol": "words"}),
-        ("HashingTF", "feature.HashingTF", _HASHING),
+        counter,
         ("IDF", "feature.IDFModel", {"inputCol": "counts", "outputCol": "features", "minDocFreq": 0}),
         ("LogisticRegression", "classification.LogisticRegressionModel", _LOGISTIC),
     )
@@ -39,18 +44,20 @@ def write_text(folder: Path, seed: int = 13) -> Path:
     for index, (uid, spark_class, params) in enumerate(stages):
         paths[uid] = model / "stages" / f"{index}_{uid}"
         metadata(paths[uid], spark_class, uid, params, {})
-    rarity = vector(draw.uniform(0, 9, WIDTH))
-    data(paths["IDF"], pa.table({"idf": rarity, "docFreq": pa.array([[1] * WIDTH]), "numDocs": [1000]}))
+    if words is not None:
+        data(paths["CountVectorizer"], pa.table({"vocabulary": [words]}))
+    rarity = vector(draw.uniform(0, 9, width))
+    data(paths["IDF"], pa.table({"idf": rarity, "docFreq": pa.array([[1] * width]), "numDocs": [1000]}))
     matrix = {
         "type": 1,
         "numRows": 1,
-        "numCols": WIDTH,
-        "values": draw.normal(size=WIDTH).tolist(),
+        "numCols": width,
+        "values": draw.normal(size=width).tolist(),
         "isTransposed": True,
     }
     one = {
         "numClasses": [2],
-        "numFeatures": [WIDTH],
+        "numFeatures": [width],
         "interceptVector": vector(np.array([0.1])),
         "isMultinomial": [False],
     }
@@ -59,10 +66,21 @@ def write_text(folder: Path, seed: int = 13) -> Path:
     return model
 
 
-def sentences(count: int, words: int = 20, seed: int = 14) -> Table:
-    """Rows of so many words of one to nine letters."""
+def vocabulary(count: int) -> list[str]:
+    """So many words, each once, in no order."""
+    return [f"w{number * 2654435761 % 2**32:x}" for number in range(count)]
+
+
+def sentences(count: int, words: int = 20, seed: int = 14, known: Sequence[str] = ()) -> Table:
+    """Rows of so many words of one to nine letters; with `known`, every other word is one of these."""
     draw = np.random.default_rng(seed)
-    texts = [" ".join("".join(draw.choice(_LETTERS, draw.integers(1, 10))) for _ in range(words)) for _ in range(count)]
+
+    def word(place: int) -> str:
+        if known and place % 2:
+            return known[int(draw.integers(len(known)))]
+        return "".join(draw.choice(_LETTERS, draw.integers(1, 10)))
+
+    texts = [" ".join(word(place) for place in range(words)) for _ in range(count)]
     return Table({"text": np.array(texts, dtype=object).reshape(-1, 1)})
 
 
@@ -87,6 +105,14 @@ def _peak_kb() -> int:
 
 
 _HASHING = {"inputCol": "words", "outputCol": "counts", "numFeatures": WIDTH, "binary": False}
+_COUNTING = {
+    "inputCol": "words",
+    "outputCol": "counts",
+    "binary": False,
+    "minTF": 1.0,
+    "minDF": 1.0,
+    "maxDF": 2**63 - 1,
+}
 _LOGISTIC = {
     "featuresCol": "features",
     "labelCol": "label",

@@ -14,7 +14,10 @@ from builder.errors import CheckFailed, ConversionRefused, Unreachable
 from builder.releases import DEFAULT, OLDEST
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from builder.flow import Wanted
+    from builder.triton.settings import Wish
 
 app = typer.Typer(
     name="tritonbuild",
@@ -34,6 +37,7 @@ Source = Annotated[
     ),
 ]
 Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
+Names = Annotated[list[str] | None, typer.Argument(help="models; default: all of the repository")]
 Repository = Annotated[Path, typer.Option(help="Triton's model repository")]
 Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
@@ -132,10 +136,19 @@ def publish(
     evidence_in_repository: Annotated[
         bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
     ] = False,
-    max_batch_size: Annotated[int, typer.Option(min=1, help="rows a request, and rows joined into one run")] = 1024,
-    max_queue_delay_us: Annotated[int, typer.Option(min=0, help="microseconds to wait for company")] = 0,
-    instances: Annotated[int, typer.Option(min=1, help="copies of the model that answer side by side")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads an instance")] = 1,
+    max_batch_size: Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")] = None,
+    max_queue_delay_us: Annotated[int | None, typer.Option(help="microseconds to wait for company")] = None,
+    instances: Annotated[int | None, typer.Option(help="copies of the model that answer side by side")] = None,
+    threads: Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")] = None,
+    cpus: Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
+    ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there"),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
@@ -149,8 +162,8 @@ def publish(
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow
-    from builder.triton.config import Settings
 
+    flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
     with console.talking(as_json) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
@@ -161,10 +174,12 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=Settings(max_batch_size, max_queue_delay_us, instances, threads),
+            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
             progress=progress,
         )
     console.show(outcome, as_json)
+    if explain and not as_json:
+        console.show_settings(outcome.settings)
 
 
 @app.command()
@@ -189,6 +204,44 @@ def serve(
         code = console.streaming(running)
     if code:
         raise typer.Exit(Unreachable.exit_code)
+
+
+@app.command(name="list")
+def list_(names: Names = None, repository: Repository = HERE, as_json: Json = False) -> None:
+    """List the repository's models: each version, where it comes from, on how many rows it was proven."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.held(repository, names or ())
+    console.show(outcome, as_json)
+
+
+@app.command()
+def audit(names: Names = None, repository: Repository = HERE, as_json: Json = False) -> None:
+    """Digest every file of the repository and compare with the manifests: 1 where one is not what was published."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.audit(repository, names or (), progress)
+    console.show(outcome, as_json)
+    if outcome.untrue:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def prune(
+    names: Names = None,
+    repository: Repository = HERE,
+    keep: Annotated[int, typer.Option(min=1, help="so many of each model's highest versions stay")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and leave it")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions, whole or not at all. What tritonbuild did not write stays."""
+    from builder import console, flow
+
+    with console.talking(as_json):
+        outcome = flow.prune(repository, names or (), keep=keep, dry_run=dry_run)
+    console.show(outcome, as_json)
 
 
 @app.command()
@@ -305,6 +358,19 @@ def _wanted(
 
     chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
     return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
+
+
+def _wish(flags: dict[str, int | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
+    from builder.triton.settings import FILE, Wish
+
+    given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
+    for setting in settings:
+        name, there, value = setting.partition("=")
+        if not there:
+            raise typer.BadParameter(f"{setting!r} is no NAME=VALUE", param_hint="--set")
+        given[name.strip()] = value.strip()
+    beside = Path(FILE)
+    return Wish(given, file or (beside if beside.exists() else None), cpus)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

@@ -18,7 +18,9 @@ from builder.releases import spans
 from builder.types import TensorSpec, to_json
 
 if TYPE_CHECKING:
+    from builder.triton.inventory import Held
     from builder.triton.server import Server
+    from builder.triton.settings import Chosen
 
 _VERDICT_STYLE = {"kept": "green", "dropped": "dim", "refused": "bold red"}
 
@@ -112,10 +114,18 @@ def show(outcome: Told, as_json: bool = False) -> None:
             _show_answer(outcome)
         case outcomes.Benchmark():
             _show_benchmark(outcome)
+        case outcomes.Inventory():
+            _show_inventory(outcome)
         case outcomes.Support():
             _show_support(outcome)
         case _:
             raise AssertionError(f"console does not know how to show {type(outcome).__name__}")
+
+
+def show_settings(chosen: Chosen) -> None:
+    """Every setting, its value, where that came from and what it means."""
+    print_text("")
+    table(("setting", "value", "from", "meaning"), [tuple(map(escape, line)) for line in chosen.lines()])
 
 
 def show_server(server: Server) -> None:
@@ -174,7 +184,8 @@ def _show_checked(outcome: outcomes.Checked) -> None:
     out = _stdout()
     if outcome.refused:
         out.print(f"\n[bold red]{outcome.refused} of {len(outcome.verdicts)} stages cannot be converted.[/]")
-        _show_tensors("would ask for", outcome.inputs)
+        if outcome.inputs:
+            _show_tensors("would ask for", outcome.inputs)
     else:
         _show_tensors("asks for", outcome.inputs)
         _show_tensors("answers", outcome.outputs)
@@ -284,6 +295,42 @@ def _show_benchmark(outcome: outcomes.Benchmark) -> None:
     )
     for note in outcome.notes:
         _stdout().print(escape(note), soft_wrap=True)
+
+
+def _show_inventory(outcome: outcomes.Inventory) -> None:
+    if outcome.removed is not None:
+        for one in outcome.versions:
+            print_text(f"{'removed' if outcome.removed else 'would remove'}  {one.path}  {one.bytes / 1e6:,.1f} MB")
+        if not outcome.versions:
+            print_text("nothing to remove")
+        return
+    table(
+        ("model", "version", "", "MB", "from", "proven"),
+        [
+            (
+                escape(one.name),
+                str(one.version),
+                "highest" if one.serving else "",
+                f"{one.bytes / 1e6:,.1f}",
+                escape(one.manifest["source"]["uri"]) if one.manifest else "[yellow]not tritonbuild's[/]",
+                _proven(one),
+            )
+            for one in outcome.versions
+        ],
+        right=(1, 3),
+    )
+    out = _stdout()
+    for problem in outcome.untrue or ():
+        out.print(f"[bold red]untrue[/]  {escape(str(problem.path))} {escape(problem.why)}", soft_wrap=True)
+    if outcome.untrue == ():
+        out.print("[green]every file is what was published[/]")
+
+
+def _proven(one: Held) -> str:
+    rows = outcomes.proven_rows(one)
+    if rows is None:
+        return "unproven" if one.manifest else ""
+    return f"on {rows:,} rows"
 
 
 def _show_support(outcome: outcomes.Support) -> None:

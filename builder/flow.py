@@ -8,17 +8,32 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.outcomes import Answer, Benchmark, Checked, Publication, Recording, Support, Verification
+from builder.errors import UsageError
+from builder.outcomes import Answer, Benchmark, Checked, Inventory, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
-    from builder.triton.config import Settings
     from builder.triton.server import Server
+    from builder.triton.settings import Wish
 
-__all__ = ["Wanted", "bench", "check", "log_model", "predict", "publish", "record", "serve", "stages", "verify"]
+__all__ = [
+    "Wanted",
+    "audit",
+    "bench",
+    "check",
+    "held",
+    "log_model",
+    "predict",
+    "prune",
+    "publish",
+    "record",
+    "serve",
+    "stages",
+    "verify",
+]
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,7 @@ def publish(
     unproven: bool = False,
     evidence_in_repository: bool = False,
     triton: str = DEFAULT.name,
-    settings: Settings | None = None,
+    settings: Wish | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
@@ -119,18 +134,25 @@ def publish(
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
     from builder.triton.repository import check_local
+    from builder.triton.settings import Wish, choose
 
-    progress = progress or Silent()
+    progress, settings = progress or Silent(), settings or Wish()
     progress.step(f"fetching {wanted.source}")
     check_local(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
+    choose(name, settings)  # a wish that makes no sense is told before any work
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text, rules = check_null(wanted.null_text), all_rules()
     compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
     other = wanted.converter
+    if other and null_text != NULL_TEXT:
+        raise UsageError(
+            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
+            fix="leave one of the two out.",
+        )
     servable = convert(model, wanted.outputs, target, other) if other else compiled()
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
@@ -139,6 +161,28 @@ def publish(
     return write(
         repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
+
+
+def held(repository: Path, names: Sequence[str] = ()) -> Inventory:
+    """What the repository holds: of these models, or of all."""
+    from builder.triton.inventory import held
+
+    return Inventory(held(repository, names))
+
+
+def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
+    """Whether every file still is what was published."""
+    from builder.triton.inventory import audit
+
+    (progress or Silent()).step(f"digesting {repository}")
+    return Inventory(*audit(repository, names))
+
+
+def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
+    """Remove all but the `keep` highest versions of these models, or of all."""
+    from builder.triton.inventory import prune
+
+    return Inventory(prune(repository, keep, names, dry_run=dry_run), removed=not dry_run)
 
 
 def serve(

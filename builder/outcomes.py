@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from builder.evidence import ParityReport
     from builder.graph.needs import Graph
     from builder.stages.listing import Listed
+    from builder.triton.inventory import Held, Untrue
+    from builder.triton.settings import Chosen
 
 
 _WIDE = 4096  # slots: 32 KB a row on the wire
@@ -121,6 +123,7 @@ class Publication:
     parity: ParityReport | None
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
+    settings: Chosen
 
     def json(self) -> dict[str, Any]:
         return {
@@ -128,6 +131,7 @@ class Publication:
             "version": self.version,
             "path": str(self.path),
             "changed": self.changed,
+            "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),
         }
@@ -208,6 +212,25 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Inventory:
+    """Versions in a repository: all of them, those that were audited, or those that were pruned (`removed`).
+
+    `untrue`: what no longer is as it was published; None where nobody looked.
+    """
+
+    versions: tuple[Held, ...]
+    untrue: tuple[Untrue, ...] | None = None
+    removed: bool | None = None
+
+    def json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"versions": [held_json(one) for one in self.versions]}
+        if self.untrue is not None:
+            told["true"] = not self.untrue
+            told["untrue"] = [{"path": str(one.path), "why": one.why} for one in self.untrue]
+        return told if self.removed is None else told | {"removed": self.removed}
+
+
+@dataclass(frozen=True)
 class Support:
     """Every Spark class that has a verdict."""
 
@@ -226,6 +249,27 @@ class Support:
             note = f"{one.note} Fix: {one.fix}" if one.fix else one.note
             rows.append((f"`{one.spark_class.removeprefix('org.apache.spark.ml.')}`", verdict, read, since, note))
         return markdown_table(("Spark class", "equal", "params read", "Triton", ""), rows)
+
+
+def held_json(one: Held) -> dict[str, Any]:
+    """A version for a reader: where it comes from and how it was proven."""
+    source = one.manifest.get("source", {})
+    return {
+        "name": one.name,
+        "version": one.version,
+        "path": str(one.path),
+        "bytes": one.bytes,
+        "highest": one.serving,
+        "source": source.get("uri"),
+        "run_id": source.get("run_id"),
+        "proven_rows": proven_rows(one),
+    }
+
+
+def proven_rows(one: Held) -> int | None:
+    """Rows that were compared with Spark's answers; None where it was published unproven, or by somebody else."""
+    proof = one.manifest.get("proof")
+    return proof["parity"]["rows"] if isinstance(proof, dict) else None
 
 
 def tensor_json(spec: TensorSpec) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from builder.releases import Target
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.config import Settings
+    from builder.triton.settings import Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -50,7 +50,7 @@ def write(
     evidence_in_repository: bool,
     target: Target,
     session: Session,
-    settings: Settings | None,
+    wish: Wish,
 ) -> Publication:
     """Write config, model, manifest and evidence as one version, whole or not at all.
 
@@ -59,19 +59,28 @@ def write(
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
     from builder.graph.weights import files_of
-    from builder.triton.config import Settings, write_config
+    from builder.triton.config import write_config
     from builder.triton.repository import write_version
+    from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
     document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
-    config = write_config(servable, name, settings or Settings(), provenance(model, proof, target))
+    chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
+    config = write_config(servable, name, chosen.settings, provenance(model, proof, target))
     everything = {**files, MANIFEST: to_json(document).encode()}
     placed = write_version(repository, name, version or model.version, everything, config)
     return Publication(
-        name, placed.version, placed.path, placed.changed, proof.report if proof else None, document, model.notes
+        name,
+        placed.version,
+        placed.path,
+        placed.changed,
+        proof.report if proof else None,
+        document,
+        model.notes,
+        chosen,
     )
 
 

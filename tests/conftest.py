@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from builder.graph.weights import files_of
 from builder.triton.client import Client, Protocol
-from builder.triton.config import Settings, write_config
+from builder.triton.config import write_config
 from builder.triton.repository import write_version
 from builder.triton.server import Server, start
+from builder.triton.settings import Settings
 from builder.types import Servable
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,7 +50,7 @@ class Triton:
     def put(self, name: str, servable: Servable, settings: Settings | None = None) -> str:
         """Write a Servable as the model's next version and load it; the name."""
         config = write_config(servable, name, settings or Settings(), {"source": "tests"})
-        write_version(self.repository, name, None, {"model.onnx": servable.model}, config)
+        write_version(self.repository, name, None, {"model.onnx": servable.model, **files_of(servable.weights)}, config)
         self.server.load(name)
         return name
 

@@ -11,10 +11,10 @@ import json
 import math
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from builder.errors import UsageError
+from builder.triton.settings import LEVELS, Settings
 from builder.types import Servable, TensorSpec, TextArray
 
 PREFIX = "tritonbuild."
@@ -22,36 +22,6 @@ PREFIX = "tritonbuild."
 
 _OURS = ("inputs", "outputs", "invalid")
 _TYPES = {"BYTES": "TYPE_STRING"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How Triton shall run a model.
-
-    Units: `max_queue_delay_us` microseconds. `intra_op_threads` and `inter_op_threads`: onnxruntime's, a session.
-    Raises UsageError where a number makes no sense.
-    """
-
-    # A 1,000-tree, ten-class forest holds [rows, trees, classes] doubles: 82 MB at 1,024 rows. One thread is busy long before.
-    max_batch_size: int = 1024
-    # Requests that come while the model is busy are joined anyway; to wait for more costs each lone request that time.
-    max_queue_delay_us: int = 0
-    instances: int = 1
-    # The backend's default is a thread a core for each session: two models on a machine would fight for its cores.
-    intra_op_threads: int = 1
-    inter_op_threads: int = 1
-
-    def __post_init__(self) -> None:
-        least = {
-            "max_batch_size": 1,
-            "max_queue_delay_us": 0,
-            "instances": 1,
-            "intra_op_threads": 1,
-            "inter_op_threads": 1,
-        }
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise UsageError(f"{name} is {getattr(self, name)}.", fix=f"give {low} or more.")
 
 
 def write_config(servable: Servable, name: str, settings: Settings, provenance: Mapping[str, str]) -> str:
@@ -84,19 +54,20 @@ def _sections(
         "Served by NVIDIA's C++ onnxruntime backend, or by tritonbuild's embedded server, from these same files.",
         proto.ModelConfig(name=name, backend="onnxruntime", default_model_filename="model.onnx"),
     )
-    policy = proto.ModelVersionPolicy(latest=proto.ModelVersionPolicy.Latest(num_versions=1))
-    yield "The highest version answers.", proto.ModelConfig(version_policy=policy)
+    yield _versions(settings)
     yield (
         "Rows a request, and rows that Triton may join into one run. A run's memory grows with it.",
         proto.ModelConfig(max_batch_size=settings.max_batch_size),
     )
-    batching = proto.ModelDynamicBatching(max_queue_delay_microseconds=settings.max_queue_delay_us)
-    yield (
-        "Joins what waits while the model is busy. A delay above 0 makes lone requests wait for company.",
-        proto.ModelConfig(dynamic_batching=batching),
-    )
+    yield _batching(settings)
     group = proto.ModelInstanceGroup(kind=proto.ModelInstanceGroup.KIND_CPU, count=settings.instances)
-    yield "Each instance holds the whole model in memory.", proto.ModelConfig(instance_group=[group])
+    told = "Each instance holds the whole model in memory."
+    if settings.rate_limit:
+        told += " A run waits until these resources are free; without --rate-limit on the server none is counted."
+        for resource, count in sorted(settings.rate_limit.items()):
+            group.rate_limiter.resources.add(name=resource, count=count)
+    yield told, proto.ModelConfig(instance_group=[group])
+    yield from _rarer(settings)
     yield "Inputs. Rows are the first dimension, which Triton does not want written.", proto.ModelConfig()
     for spec in servable.inputs:
         yield _meaning(spec), proto.ModelConfig(input=[_tensor(proto.ModelInput, spec)])
@@ -117,6 +88,63 @@ def _sections(
         raise UsageError(f"provenance may not be named {', '.join(taken)}.", fix="choose another name.")
     if provenance:
         yield "Where this model comes from.", _parameters({PREFIX + key: value for key, value in provenance.items()})
+
+
+def _versions(settings: Settings) -> tuple[str, Any]:
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    policy, (kind, _, count) = proto.ModelVersionPolicy(), settings.versions.partition(":")
+    match kind:
+        case "latest":
+            policy.latest.num_versions = int(count or 1)
+            told = "The highest version answers." if count in ("", "1") else f"The {count} highest versions are loaded."
+        case "all":
+            policy.all.SetInParent()
+            told = "Every version is loaded."
+        case numbers:
+            policy.specific.versions.extend(map(int, numbers.split(",")))
+            told = "These versions alone are loaded; the highest answers who asks for none."
+    return told, proto.ModelConfig(version_policy=policy)
+
+
+def _batching(settings: Settings) -> tuple[str, Any]:
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    batching = proto.ModelDynamicBatching(
+        preferred_batch_size=settings.preferred_batch_sizes, max_queue_delay_microseconds=settings.max_queue_delay_us
+    )
+    told = "Joins what waits while the model is busy. A delay above 0 makes lone requests wait for company."
+    if settings.max_queue_size or settings.queue_timeout_us:
+        policy = batching.default_queue_policy
+        policy.timeout_action = proto.ModelQueuePolicy.REJECT
+        policy.default_timeout_microseconds = settings.queue_timeout_us
+        policy.max_queue_size = settings.max_queue_size
+        told += " Overload becomes quick errors: what waits too long, or is too many, is refused."
+    if settings.priority_levels:
+        batching.priority_levels = settings.priority_levels
+        batching.default_priority_level = (settings.priority_levels + 1) // 2
+        told += " Level 1 goes first."
+    return told, proto.ModelConfig(dynamic_batching=batching)
+
+
+def _rarer(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """Sections that are there where somebody asked for them."""
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    if settings.response_cache:
+        cache = proto.ModelResponseCache(enable=True)
+        yield (
+            "The same row again is answered from the cache, where the server has one.",
+            proto.ModelConfig(response_cache=cache),
+        )
+    if LEVELS[settings.optimization]:
+        graph = proto.ModelOptimizationPolicy.Graph(level=LEVELS[settings.optimization])
+        yield (
+            "Less of onnxruntime's graph optimizations than the model was proven with: verify it again.",
+            proto.ModelConfig(optimization=proto.ModelOptimizationPolicy(graph=graph)),
+        )
+    if settings.metric_tags:
+        yield "On each of the model's metrics.", proto.ModelConfig(metric_tags=settings.metric_tags)
 
 
 def _ours(servable: Servable) -> dict[str, str]:

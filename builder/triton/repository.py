@@ -1,7 +1,7 @@
 """Triton's model repository on a local disk: `<repository>/<name>/config.pbtxt`, `<repository>/<name>/<version>/…`.
 
 A version appears whole or not at all: it is written under a name that Triton does not read, flushed to the disk, and
-renamed. An existing model is staged inside its own folder as `tmp.…`: a name that begins with a digit would count as a
+renamed. Whoever writes holds the repository's lock, so what lies staged when the lock is taken is a dead writer's, and goes. An existing model is staged inside its own folder as `tmp.…`: a name that begins with a digit would count as a
 version (`4.tmp` is version 4 to Triton). A new model is staged beside the repository, for in its root every folder is a model.
 """
 
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.errors import TritonbuildError, Unreachable, UsageError
+from builder.errors import UsageError
+from builder.triton.locking import alone, disk_errors
 
 CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
@@ -63,7 +64,7 @@ def check_name(name: str) -> str:
 def versions(repository: Path, name: str) -> tuple[int, ...]:
     """The versions that Triton sees, lowest first; none where the model is not there."""
     folder = repository / check_name(name)
-    with _disk_errors(repository):
+    with disk_errors(repository):
         if not folder.is_dir():
             return ()
         found = [item.name for item in folder.iterdir() if item.is_dir() and _VERSION.fullmatch(item.name)]
@@ -74,7 +75,7 @@ def models(repository: Path) -> tuple[str, ...]:
     """The models in a repository, in order of name: folders that hold a config.pbtxt. Raises UsageError, Unreachable."""
     if not check_local(repository).is_dir():
         raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
-    with _disk_errors(repository):
+    with disk_errors(repository):
         found = [item.name for item in repository.iterdir() if (item / CONFIG).is_file()]
     return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
 
@@ -125,28 +126,40 @@ def write_version(
         parts = Path(relative).parts
         if not parts or Path(relative).is_absolute() or ".." in parts:
             raise UsageError(f"{relative!r} would lie outside of the version's folder.")
-    with _disk_errors(repository):
+    with disk_errors(repository):
         repository.mkdir(parents=True, exist_ok=True)
-        folder = repository / name
-        if not folder.exists():
-            number = version or 1
-            if _add_model(folder, number, files, config):
-                return Published(folder / str(number), number, True)
-        return _add_version(folder, version, files, config)
+        with alone(repository):
+            _heal(repository, name)
+            folder = repository / name
+            if not folder.exists():
+                return _add_model(folder, version or 1, files, config)
+            return _add_version(folder, version, files, config)
 
 
-def _add_model(folder: Path, number: int, files: Mapping[str, bytes | memoryview], config: str) -> bool:
-    """Rename a whole model folder in. False where another writer was first."""
-    with _staging(_beside(folder.parent), f".{folder.name}.") as staged:
+def _heal(repository: Path, name: str) -> None:
+    """Remove what writers who were killed left staged."""
+    left = [*(repository / name).glob("tmp.*"), *_beside(repository).glob(f"{_staged_name(repository, name)}*")]
+    for path in left:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _staged_name(repository: Path, name: str) -> str:
+    return f".tritonbuild.{repository.resolve().name}.{name}."
+
+
+def _add_model(folder: Path, number: int, files: Mapping[str, bytes | memoryview], config: str) -> Published:
+    """Rename a whole model folder in."""
+    with _staging(_beside(folder.parent), _staged_name(folder.parent, folder.name)) as staged:
         _write_files(staged / str(number), files)
         _write_file(staged / CONFIG, config.encode())
         staged.chmod(0o755)  # mkdtemp's 0700 would hide the model from a server that runs as another user
         _sync(staged)
-        if folder.exists():
-            return False
         staged.rename(folder)
         _sync(folder.parent)
-        return True
+    return Published(folder / str(number), number, True)
 
 
 def _add_version(folder: Path, version: int | None, files: Mapping[str, bytes | memoryview], config: str) -> Published:
@@ -247,16 +260,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _disk_errors(repository: Path) -> Iterator[None]:
-    try:
-        yield
-    except TritonbuildError:
-        raise
-    except OSError as error:
-        raise Unreachable(
-            f"{repository} cannot be read or written: {error}",
-            fix="check the path, its permissions and the free space, or give another --repository.",
-        ) from error

@@ -117,3 +117,13 @@ def test_a_converter_that_is_none_is_a_usage_error(saved: Path, tmp_path: Path, 
 
     assert result.exit_code == 2
     assert name.rpartition(":")[2] in result.stderr
+
+
+def test_a_null_marker_that_no_other_converter_knows_is_a_usage_error(saved: Path, tmp_path: Path) -> None:
+    result = tritonbuild(
+        "publish", *given(saved, "tree"), "--null-marker", "NULL", "--repository", tmp_path / "repository"
+    )
+
+    assert result.exit_code == 2
+    assert "--null-marker" in result.stderr
+    assert not (tmp_path / "repository").exists()

@@ -7,10 +7,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from benchmarks.factors import ids_of, write_factors
 from builder import tables
 from builder.errors import UsageError
+from builder.graph import weights
+from builder.graph.lowering import lower
 from builder.graph.session import in_process
-from builder.triton.config import Settings
+from builder.sparkml.reader import read_pipeline
+from builder.sparkml.schema import parse_schema
+from builder.stages import all_rules
+from builder.triton.settings import Settings
 from builder.types import Scalar, Table, TensorSpec
 from tests.small_models import carriers, every_type, identity, text_identity, words
 
@@ -176,3 +182,19 @@ def test_rows_that_do_not_fit_are_named_before_they_are_sent(triton, protocol):
         ]:
             with pytest.raises(UsageError, match=said):
                 client.predict("carriers", Table(wrong))
+
+
+def test_the_server_reads_tables_from_beside_the_model(triton, protocol, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_TOGETHER", 1 << 20)
+    model = read_pipeline(write_factors(tmp_path, users=30_000, items=40, rank=16))
+    servable = lower(model, parse_schema((tmp_path / "schema.json").read_text()), all_rules())
+    assert servable.weights
+    users, items = ids_of(30_000)[:500], np.resize(ids_of(41), 500)  # the 41st is unknown
+    rows = Table({"user": users[:, None], "item": items[:, None]})
+
+    triton.put("factors", servable)
+    with triton.client(protocol) as client:
+        answers = client.predict("factors", rows)
+
+    assert_same_bits(answers, in_process(servable)(rows))
+    assert 0 < np.isfinite(answers["prediction"]).sum() < len(users)

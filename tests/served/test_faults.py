@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException
 
 from builder.errors import Unreachable, UsageError
 from builder.triton.client import Client
-from builder.triton.config import Settings
+from builder.triton.settings import Settings
 from builder.types import Table
 from tests.small_models import carriers, picks
 

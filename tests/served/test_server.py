@@ -17,9 +17,10 @@ import pytest
 
 from builder.errors import Unreachable, UsageError
 from builder.triton.client import Client
-from builder.triton.config import Settings, write_config
+from builder.triton.config import write_config
 from builder.triton.repository import write_version
 from builder.triton.server import start
+from builder.triton.settings import Settings
 from builder.types import Servable, Table
 from tests.small_models import carriers, picks, text_identity
 

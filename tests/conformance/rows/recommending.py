@@ -114,6 +114,18 @@ ROWS = [
         rows=asked("int", (1, 2, 3, 77), (10, 14)),
         outputs=("b", "prediction"),
     ),
+    Row(  # an id is an int from here on: the sum overflows, and the label has no ".0"
+        "recommending/als-ids-are-read-again",
+        (
+            als(),
+            spark.SQLTransformer(statement="SELECT *, user + 2147483647 AS beyond, item AS code FROM __THIS__"),
+            spark.StringIndexer(inputCol="code", outputCol="place", stringOrderType="alphabetAsc"),
+        ),
+        train=trained("double"),
+        rows=asked("double", (1.0, -0.0, 5.0, 0.0), (10.0, 14.0)),
+        outputs=("prediction", "beyond", "code", "place"),
+        conf={"spark.sql.ansi.enabled": "false"},
+    ),
     Row(
         "recommending/als-decimal-ids",
         (als(),),
