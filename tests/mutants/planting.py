@@ -62,7 +62,7 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
             continue
         for node in _sensible(function):
             for fault, spoil in _faults(node):
-                key = f"{function.name}: {fault}: {' '.join(ast.unparse(node).split())[:90]}"
+                key = f"{function.name}: {fault}: {' '.join(ast.unparse(node).split())[:90].rstrip()}"
                 seen[key] += 1
                 key += f" #{seen[key]}" if seen[key] > 1 else ""
                 yield Mutant(module, node.lineno, key, _spoilt(tree, node, spoil), lines[node])  # type: ignore[attr-defined]
