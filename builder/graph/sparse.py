@@ -125,7 +125,9 @@ def side_by_side(parts: Sequence[Sparse]) -> Sparse:
 
 
 def counted(slots: Var, there: Var, width: int, *, binary: bool = False) -> Sparse:
-    """slots [N, T] int64 below `width` of things that are there or not, in any order → how often each slot occurs (or 1).
+    """slots [N, T] int64 of things that are there or not, in any order → how often each slot occurs (or 1).
+
+    A slot `width` is none, and counts nowhere.
 
     Sorted, equal slots make runs; each run is an entry, its length the count.
     """

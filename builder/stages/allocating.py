@@ -106,7 +106,7 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
     def round(_: Var, go: Var, gamma: Var, theta: Var, norm: Var, going: Var, close: Var) -> list[Var]:
         moved = op.add(op.mul(theta, dot(op.div(counts, norm), known)), constant(alpha))
         total = ordered_sum(moved)
-        logs = _digamma_of(op.concat([moved, total], axis=1), topics + 1)
+        logs = _digamma_of(op.concat([moved, total], axis=1))
         ends = [constant(np.array([end], dtype=np.int64)) for end in (0, topics, topics + 1, 1)]
         of_total = op.slice(logs, ends[1], ends[2], ends[3])
         turned = exp(op.sub(op.slice(logs, ends[0], ends[1], ends[3]), of_total))
@@ -163,8 +163,8 @@ def _digamma(x: Array) -> Array:
     return np.asarray(np.where(x <= _SMALL, -_EULER - 1.0 / x, found))
 
 
-def _digamma_of(x: Var, width: int) -> Var:
-    """`_digamma` in the graph, x [N, width]."""
+def _digamma_of(x: Var) -> Var:
+    """`_digamma` in the graph, x [N, K]."""
     middle = constant(np.array([1], dtype=np.int64))
     steps = op.add(op.unsqueeze(x, middle), constant(np.arange(_LARGE, dtype=np.float64)[None, :, None]))
     below = op.less(steps, constant(_LARGE))

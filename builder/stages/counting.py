@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
 from builder.errors import Refused
@@ -38,10 +37,8 @@ def count_vectorizer(stage: SavedStage, x: Texts) -> Vector:
         )
     least, binary = stage.params.number("minTF"), stage.params.flag("binary")
     slots = long_of(x.var, {word: at for at, word in enumerate(words)}, len(words))
-    known = op.and_(x.tokens, op.less(slots, constant(np.array(len(words)))))
-    if x.nulls is not None:
-        known = op.and_(known, op.not_(x.nulls))
-    counts = counted(slots, known, len(words))
+    given = x.tokens if x.nulls is None else op.and_(x.tokens, op.not_(x.nulls))
+    counts = counted(slots, given, len(words))
     if least > 1:
         counts = counts.where(op.greater_or_equal(counts.values, constant(least)))
     elif 0 < least < 1:

@@ -16,7 +16,7 @@ from builder.graph.columns import Column, Mask, Number, Origin, Vector, compress
 from builder.graph.idioms import any_of, constant, count, slots
 from builder.graph.rules import converts
 from builder.graph.tolerance import product_bound
-from builder.sparkml.attributes import NUMERIC, UNRESOLVED, Attribute
+from builder.sparkml.attributes import NUMERIC, Attribute
 from builder.sparkml.reader import SavedStage
 from builder.types import Array
 
@@ -201,8 +201,7 @@ def _encoded(column: Column) -> _Encoded:
 
 def _own(column: Number) -> Attribute:
     """A scalar's attribute under the name it was given, else its column's."""
-    attribute = NUMERIC if column.attribute == UNRESOLVED else column.attribute
-    return attribute if attribute.name is not None else attribute.named(column.name)
+    return column.attribute if column.attribute.name is not None else column.attribute.named(column.name)
 
 
 def _categories(column: Column, attribute: Attribute) -> int:

@@ -72,13 +72,8 @@ def vector_attribute_rewriter(stage: SavedStage, x: Vector) -> Vector:
     """
     if x.attributes is None:
         raise Refused(f"vector column {x.name!r} tells nothing of its slots.", fix="Spark itself refuses this column.")
-    return replace(x, attributes=tuple(_renamed(attribute, _prefixes(stage)) for attribute in x.attributes))
-
-
-def _prefixes(stage: SavedStage) -> Sequence[tuple[str, str]]:
-    """A Parquet map comes as pairs; from some writers as a dict."""
-    saved = stage.row()["prefixesToRewrite"]
-    return [*saved.items()] if isinstance(saved, dict) else [(old, new) for old, new in saved]
+    prefixes = stage.row()["prefixesToRewrite"]
+    return replace(x, attributes=tuple(_renamed(attribute, prefixes) for attribute in x.attributes))
 
 
 def _renamed(attribute: Attribute, prefixes: Sequence[tuple[str, str]]) -> Attribute:

@@ -61,19 +61,21 @@ def feature_hasher(stage: SavedStage, columns: Sequence[Column]) -> Vector:
 
     Shapes: [N, 1] each -> [N, numFeatures].
     Order:  numbers first, then strings and booleans, then the other categories, each in the order of `inputCols`.
-    Null:   leaves the column out.
+    Null:   leaves the column out. A number that `inputCols` names twice counts once; a string twice, but with
+            `categoricalCols` once.
     Raises: Refused for a category of double, float or decimal: a graph cannot print it as Java does. And where the order
-            of a sum hangs on the hash of a Scala set: three numbers or more in one slot, of more than four.
+            of a sum hangs on the hash of a Scala set: three numbers or more in one slot, of more than four columns.
     Source: FeatureHasher.transform (ml/feature/FeatureHasher.scala, Spark 4.0.1)
     """
     width = stage.params.integer("numFeatures")
-    chosen = stage.params.texts("categoricalCols") if "categoricalCols" in stage.params else ()
-    numbers = [c for c in columns if _numeric(c) and c.name not in chosen]
-    texts = [c for c in columns if not _numeric(c)]
-    categories = [c for name in dict.fromkeys(chosen) for c in columns if c.name == name and c not in texts]
+    some = "categoricalCols" in stage.params
+    chosen, each = stage.params.texts("categoricalCols") if some else (), {c.name: c for c in columns}
+    numbers = [c for c in each.values() if _numeric(c) and c.name not in chosen]
+    texts = [c for c in (each.values() if some else columns) if not _numeric(c)]
+    categories = [each[name] for name in dict.fromkeys(chosen) if name in each and _numeric(each[name])]
     real = [_real(c, width) for c in numbers if isinstance(c, Number)]
     shared = max((sum(one.slot == other.slot for other in real) for one in real), default=0)
-    if shared > 2 and len(real) > 4:
+    if shared > 2 and len(each) > 4:
         raise Refused(
             f"{shared} numeric columns of {stage.uid} share a slot; Spark adds them in the order of a hash set.",
             fix="setNumFeatures to more, 262144 by default.",
@@ -106,11 +108,11 @@ def _real(x: Number, width: int) -> _Hashed:
 
 
 def _category(x: Column, width: int) -> _Hashed:
-    there = op.not_(x.is_null()) if isinstance(x, Number | Text) else x.var
+    assert isinstance(x, Number | Text), "_numeric refuses all others"
+    there = op.not_(x.is_null())
     ones = op.expand(constant(1.0), op.shape(there))
     if isinstance(x, Text):
         return _Hashed(_named(x.name, x.var, width), ones, there)
-    assert isinstance(x, Number)
     if x.kind == "boolean":
         no, yes = (constant(np.array(murmur3(f"{x.name}={word}") % width)) for word in ("false", "true"))
         return _Hashed(choose(op.cast(x.var, to=np.bool_), yes, no), ones, there)

@@ -186,6 +186,8 @@ def _column(
     if spec.type == TextArray():  # as long as the longest of its own batch
         longest = max(expected.shape[1], answered.shape[1])
         expected, answered = (_filled(array, longest, spec.null) for array in (expected, answered))
+    if answered.shape != expected.shape:
+        return [f"{name} is of shape {answered.shape}; wanted {expected.shape}"], 0
     allowed = np.zeros(expected.shape) if slack is None else slack
     loose = np.isinf(allowed)
     wrong = []

@@ -68,6 +68,14 @@ ROWS = [
         outputs=("topicDistribution",),
         word="iterative",
     ),
+    Row(  # in one round gamma changes by 1e-3 (1 + 2e-8): one round more
+        "allocating/lda-hardly-at-rest",
+        (lda(),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={"features": vectors((0.1646454992834479, 0.0, 1.0, 0.0, 3.0, 0.0, 0.0, 4.0, 1.0))},
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
     Row(
         "allocating/lda-not-a-number",
         (lda(),),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 from tests.conformance.row import INF, MILD, NAN, Row, doubles, rolled, spark, sparse, vectors
 
 BLOBS = tuple(
@@ -19,6 +21,10 @@ ASKED = (
 )
 NONZERO = tuple(row for row in ASKED if not isinstance(row, tuple) or any(row))  # the zero vector has no cosine
 LINE = ((-1.0, 1.0), (1.0, 1.0))
+STEPS = tuple(sign * 10.0**-power for power in (6, 7, 8, 9, 10, 11, 12) for sign in (1, -1))
+PAIR = ((1 / 3, 2.7), (-3.1, 0.1))
+MIDDLE = {"euclidean": tuple((a + b) / 2 for a, b in zip(*PAIR, strict=True)),
+          "cosine": tuple(a / hypot(*PAIR[0]) + b / hypot(*PAIR[1]) for a, b in zip(*PAIR, strict=True))}  # fmt: skip
 
 ROWS = [
     *(
@@ -46,6 +52,27 @@ ROWS = [
             undecided=4,
         )
         for seed in (1, 2, 3)
+    ),
+    *(
+        Row(  # half way between two centres that float32 cannot hold
+            f"clustering/{kind}-{measure}-half-way",
+            (stage(k=2, seed=1, distanceMeasure=measure),),
+            train={"features": vectors(*PAIR * 2)},
+            rows={"features": vectors(*((x + step, y) for step in STEPS for x, y in [MIDDLE[measure]]))},
+            outputs=("prediction",),
+            word="dot",
+        )
+        for kind, stage in (("kmeans", spark.KMeans), ("bisecting", spark.BisectingKMeans))
+        for measure in ("euclidean", "cosine")
+    ),
+    Row(  # of opposite points the root has no centre
+        "clustering/bisecting-cosine-opposite",
+        (spark.BisectingKMeans(k=2, seed=1, distanceMeasure="cosine"),),
+        train={"features": vectors((1.0, 2.0), (-1.0, -2.0))},
+        rows={"features": vectors((1.0, 0.5), (-3.0, 1.0))},
+        outputs=("prediction",),
+        word="dot",
+        refused="a centre has length 0",
     ),
     Row(
         "clustering/kmeans-cosine-zero",
@@ -112,6 +139,22 @@ ROWS = [
         rows={"features": vectors((0.0, 1.0, 2.0), (NAN, 1.0, 1.0), (5.0, 5.0, 5.0))},
         outputs=("prediction",),
         word="dot",
+    ),
+    *(
+        Row(  # how many clusters there are is told
+            f"clustering/{name}-crossed",
+            (stage, spark.Interaction(inputCols=["prediction", "x"], outputCol="o")),
+            train={"features": vectors(*BLOBS), "x": doubles(*(1.0,) * len(BLOBS))},
+            rows={"features": vectors(*BLOBS[::6]), "x": doubles(*(1 / 3, -2.7) * 3)},
+            outputs=("prediction", "o"),
+            chosen=True,
+            word=word,
+        )
+        for name, stage, word in (
+            ("bisecting", spark.BisectingKMeans(k=5, seed=1), "dot"),
+            ("kmeans", spark.KMeans(k=4, seed=1), "dot"),
+            ("gaussians", spark.GaussianMixture(k=2, seed=5), "iterative"),
+        )
     ),
     Row(  # the origin cannot be divided: a chain of clusters with one child each
         "clustering/bisecting-chain",

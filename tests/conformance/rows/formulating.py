@@ -84,6 +84,16 @@ ROWS = [
     _formula("label-text-unasked", "y ~ x + n", fitted=WORDY, handleInvalid="keep"),
     _formula("label-forced", "y ~ x + n", forceIndexLabel=True, rows=LABELS, handleInvalid="keep", outputs=("features", "label"), chosen=True),
     _formula("label-forced-unasked", "y ~ x + n", forceIndexLabel=True),
+    _formula(  # what is called as the label is to be, stays as it is: a whole number here
+        "label-called-label",
+        "label ~ x + n",
+        fitted={**FITTED, "label": column("int", 0, 1, 2, 3, 4, 5)},
+        rows={**ASKED, "label": column("int", 0, 1, 7, None, -3, 2, 2147483647, 5)},
+        after=(spark.SQLTransformer(statement="SELECT *, label % 2 AS o FROM __THIS__"),),
+        handleInvalid="keep",
+        outputs=("features", "o"),
+        chosen=True,
+    ),
     Row(  # the names that the formula leaves: none of its own columns in them
         "formulating/names",
         (

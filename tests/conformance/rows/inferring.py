@@ -50,14 +50,16 @@ WORDS = ("the", "a", "ß", "日本", "spark", "triton", "fast", "slow", "x", "1"
 SAID = tuple(" ".join(WORDS[(i * k + k * k + i // 3) % 10] for k in range(i % 7)) for i in range(N))
 
 
-def _worded(kind: str, undecided: int = 0, **hashed: object) -> Row:
+def _worded(kind: str, undecided: int = 0, name: str = "", binary: bool = False, **params: object) -> Row:
     """Of hashed words: vectors of few entries, of which no dense one may be made."""
     return Row(
-        f"inferring/{kind}-of-words",
+        f"inferring/{kind}{name}-of-words",
         (
             spark.Tokenizer(inputCol="t", outputCol="w"),
-            spark.HashingTF(inputCol="w", outputCol="features", numFeatures=3000, **hashed),
-            spark.NaiveBayes(modelType=kind),
+            spark.HashingTF(
+                inputCol="w", outputCol="features", numFeatures=3000, **({"binary": True} if binary else {})
+            ),
+            spark.NaiveBayes(modelType=kind, **params),
         ),
         train={"t": texts(*SAID), "label": doubles(*LABELS)},
         rows={"t": texts(*SAID, "", "unseen words", "the the the the")},
@@ -109,6 +111,18 @@ ROWS = [
     _worded("multinomial", undecided=4),
     _worded("complement", undecided=5),
     _worded("bernoulli", binary=True),
+    _worded("multinomial", name="-no-smoothing", smoothing=0.0),
+    Row(  # what the components may be off by goes into the likelihood
+        "inferring/gaussian-of-components",
+        (
+            spark.PCA(inputCol="v", outputCol="features", k=2),
+            spark.NaiveBayes(modelType="gaussian"),
+        ),
+        train={"v": vectors(*VARIED), "label": doubles(*LABELS)},
+        rows={"v": vectors(*VARIED[::3])},
+        outputs=CLASSIFIED,
+        word="elementary",
+    ),
     Row(
         "inferring/assembled-and-weighted",
         (

@@ -73,7 +73,7 @@ ROWS = [
             smoke=tables == 4,
             older=tables == 4,
         )
-        for tables, length in ((1, 2.0), (4, 1 / 3), (3, 1e-3), (2, 1.0 + 1e-9))
+        for tables, length in ((1, 0.7), (4, 1 / 3), (3, 1e-3), (2, 1.0 + 1e-9))
     ),
     Row(
         "sketching/projection-wide",

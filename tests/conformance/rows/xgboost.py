@@ -265,8 +265,19 @@ OWN_MARGIN = [
     )
     for name, stage, labels, outputs, word in (
         ("regressor-own-margin", spark.SparkXGBRegressor(**PLAIN, base_margin_col="m"), REAL, ("prediction",), "bit"),
+        ("regressor-own-margin-logistic", spark.SparkXGBRegressor(**PLAIN, objective="reg:logistic", base_margin_col="m"), SHARE, ("prediction",), "elementary"),
+        ("regressor-own-margin-poisson", spark.SparkXGBRegressor(**PLAIN, objective="count:poisson", base_margin_col="m"), COUNTED, ("prediction",), "elementary"),
         ("classifier-own-margin", spark.SparkXGBClassifier(**PLAIN, base_margin_col="m"), BINARY, CLASSIFIED, "elementary"),
     )
+]  # fmt: skip
+OWN_MARGIN += [
+    Row(  # leaves of -1 and 1, and so margins of 0
+        "xgboost/regressor-own-margin-hinge",
+        (spark.SparkXGBRegressor(objective="binary:hinge", n_estimators=1, max_depth=1, learning_rate=1.0, reg_lambda=0.0, base_margin_col="m"),),
+        train={"features": vectors(*((float(i % 6),) for i in range(60))), "label": doubles(*(float(i % 6 > 2) for i in range(60))), "m": doubles(*[0.0] * 60)},
+        rows={"features": vectors(*((float(i % 6),) for i in range(24))), "m": doubles(*((1.0, -1.0, 0.5, -1.0000001)[i // 6] for i in range(24)))},
+        outputs=("prediction",),
+    ),
 ]  # fmt: skip
 REFUSED = [
     _row(
