@@ -215,10 +215,18 @@ def without_sign_of_zero(x: Var) -> Var:
     return op.where(op.equal(x, constant(0.0)), constant(0.0), x)
 
 
+@shared
+def negated(x: Var) -> Var:
+    """Not x, bool."""
+    return op.not_(x)
+
+
 def choose(condition: Var, then: Var, otherwise: Var) -> Var:
-    """Where, for every type: small integers and booleans by way of int32, which holds them all."""
+    """Where, for every type: booleans by And and Or, small integers by way of int32, which holds them."""
     dtype = otherwise.unwrap_tensor().dtype
-    if dtype not in (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.bool_)):
+    if dtype == np.dtype(np.bool_):
+        return op.or_(op.and_(condition, then), op.and_(negated(condition), otherwise))
+    if dtype not in (np.dtype(np.int8), np.dtype(np.int16)):
         return op.where(condition, then, otherwise)
     return op.cast(op.where(condition, op.cast(then, to=np.int32), op.cast(otherwise, to=np.int32)), to=dtype)
 
@@ -270,6 +278,7 @@ def smallest(x: Var) -> Var:
     return op.reduce_min(x, constant(np.array([1], dtype=np.int64)), keepdims=0)
 
 
+@shared
 def wrapped(x: Var, width: int) -> Var:
     """x of any integer type → int64 in [0, width): the remainder, as Spark's nonNegativeMod has it."""
     return op.mod(op.cast(x, to=np.int64), constant(np.array(width, dtype=np.int64)))  # takes the divisor's sign

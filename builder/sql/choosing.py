@@ -15,7 +15,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Mask
-from builder.graph.idioms import constant
+from builder.graph.idioms import constant, negated
 from builder.sql.casting import cast, together
 from builder.sql.comparing import below, boolean, compared, truth
 from builder.sql.values import BOOLEAN, DOUBLE, STRING, Value, null_value, picked, unsure, where_only
@@ -34,7 +34,7 @@ def case(branches: Sequence[tuple[Value, Value]], otherwise: Value | None, ansi:
         taken = truth(condition)
         fails += where_only(condition.fails, left)
         fails += where_only(answer.fails, taken if left is None else op.and_(left, taken))
-        left = op.not_(taken) if left is None else op.and_(left, op.not_(taken))
+        left = negated(taken) if left is None else op.and_(left, negated(taken))
         steps.append((taken, answer))
         slack = _larger(slack, unsure(condition))
     fails += where_only(last.fails, left)

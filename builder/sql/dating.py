@@ -17,6 +17,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.idioms import constant, count, to_index, wrapped
+from builder.graph.sharing import shared
 from builder.sql.values import INTEGER, LONG, Kind, Value, any_null, known, long, strict_fails
 
 DATE = Kind("date")
@@ -64,6 +65,7 @@ def _floor(x: Var, unit: int) -> Var:
     return op.div(op.sub(x, wrapped(x, unit)), long(unit))
 
 
+@shared
 def _civil(day: Var) -> tuple[Var, Var, Var]:
     """Year, month, day of month; years counted from March within 400-year eras (Hinnant's days_from_civil, turned round)."""
     shifted = op.add(day, long(719_468))
@@ -117,13 +119,20 @@ def _local(a: Value, zone: str | None) -> Value:
             "it hangs on the session's time zone, which no saved model tells.",
             fix="give --timezone, as spark.sql.session.timeZone is where the model is used.",
         )
+    if not _offsets(zone)[0]:
+        return Value(LONG, op.add(a.var, long(_offsets(zone)[1][0])), a.nulls, a.fails)
+    local, far = _shown(a.var, zone)
+    return Value(LONG, local, a.nulls, a.fails).failing(far, "the moment lies outside of 1850 to 2200")
+
+
+@shared
+def _shown(moment: Var, zone: str) -> tuple[Var, Var]:
+    """A moment by the clocks of a zone with rules, and whether it is one that they are known for."""
     moments, offsets = _offsets(zone)
-    if not moments:
-        return Value(LONG, op.add(a.var, long(offsets[0])), a.nulls, a.fails)
-    passed = count(op.greater_or_equal(a.var, constant(np.array([moments], dtype=np.int64))))
+    passed = count(op.greater_or_equal(moment, constant(np.array([moments], dtype=np.int64))))
     offset = op.gather(constant(np.array(offsets, dtype=np.int64)), to_index(passed, len(offsets)))
-    far = op.or_(op.less(a.var, long(_micros(_FROM))), op.greater_or_equal(a.var, long(_micros(_TO))))
-    return Value(LONG, op.add(a.var, offset), a.nulls, a.fails).failing(far, "the moment lies outside of 1850 to 2200")
+    far = op.or_(op.less(moment, long(_micros(_FROM))), op.greater_or_equal(moment, long(_micros(_TO))))
+    return op.add(moment, offset), far
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.columns import Column, Mask, Number, Origin, Text, number, text
-from builder.graph.idioms import beside_rows, choose, constant
+from builder.graph.idioms import beside_rows, choose, constant, negated
 from builder.graph.tolerance import undecided
 from builder.types import Scalar
 
@@ -81,7 +81,7 @@ class Value:
         return constant(np.array([[False]])) if self.nulls is None else self.nulls
 
     def there(self) -> Var:
-        return op.not_(self.null())
+        return negated(self.null())
 
     def nullable(self) -> Value:
         """The same, nullable in Spark's schema though no row may be null: what asks whether it is null computes it."""
@@ -153,8 +153,12 @@ def picked(condition: Var, then: Value, otherwise: Value) -> Value:
         sides = [zero if value.slack is None else value.slack for value in (then, otherwise)]
         slack = op.where(condition, *sides)
     nulls = None
-    if then.nulls is not None or otherwise.nulls is not None:
-        nulls = choose(condition, then.null(), otherwise.null())
+    if then.nulls is not None and otherwise.nulls is not None:
+        nulls = choose(condition, then.nulls, otherwise.nulls)
+    elif then.nulls is not None:
+        nulls = op.and_(condition, then.nulls)
+    elif otherwise.nulls is not None:
+        nulls = op.and_(negated(condition), otherwise.nulls)
     return Value(then.kind, choose(condition, then.var, otherwise.var), nulls, slack=slack)
 
 

@@ -102,9 +102,14 @@ def _expressions(seed: int, count: int, depth: int) -> tuple[str, ...]:
 ROWS = [
     *(
         query(
-            f"random-{seed}", _expressions(seed, 24, 2 + seed % 2), _columns(Random(seed), 40), False, smoke=seed == 0
+            f"random-{seed}-{third}",
+            _expressions(seed, 24, 2 + seed % 2)[8 * third : 8 * third + 8],
+            _columns(Random(seed), 40),
+            False,
+            smoke=seed == third == 0,
         )
         for seed in range(11)
+        for third in range(3)
     ),
     *(
         query(
