@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -334,13 +335,16 @@ def _proven(one: Held) -> str:
 
 
 def _show_support(outcome: outcomes.Support) -> None:
-    table(
-        ("Spark class", "equal", "note"),
-        [
-            (one.spark_class.removeprefix("org.apache.spark.ml."), one.verdict, escape(f"{one.note} {one.fix}".strip()))
-            for one in outcome.listed
-        ],
-    )
+    """By hand: rich needs as long to lay a hundred lines out as all the rest takes."""
+    names = [one.spark_class.removeprefix("org.apache.spark.ml.") for one in outcome.listed]
+    first, second = max(map(len, names)) + 2, max(len(one.verdict) for one in outcome.listed) + 2
+    width = max(_stdout().width - first - second, 40)
+    print_text(f"{'Spark class':<{first}}{'equal':<{second}}note")
+    for name, one in zip(names, outcome.listed, strict=True):
+        head, *more = textwrap.wrap(f"{one.note} {one.fix}".strip(), width) or [""]
+        print_text(f"{name:<{first}}{one.verdict:<{second}}{head}".rstrip())
+        for line in more:
+            print_text(" " * (first + second) + line)
 
 
 def _stdout() -> Console:
