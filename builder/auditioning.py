@@ -15,7 +15,7 @@ from builder.types import Progress, Servable, Table
 if TYPE_CHECKING:
     from builder.evidence import ParityReport
     from builder.triton.candidate import Candidate
-    from builder.triton.control import Control
+    from builder.triton.control import Control, State
     from builder.triton.layout import Repository
 
 
@@ -38,7 +38,9 @@ def loaded(control: Control, candidate: Candidate, repository: Repository, progr
                 candidates.stage(repository, candidate)
                 control.load(candidate.name)
         except UsageError as error:
-            raise CheckFailed(f"{control.address} does not load it: {error.message}{_healed(control, candidate, was)}") from error
+            raise CheckFailed(
+                f"{control.address} does not load it: {error.message}{_healed(control, candidate, was)}"
+            ) from error
         yield
     finally:
         with suppress(Unreachable):  # a server that went is told by whoever asks it next
@@ -80,12 +82,14 @@ def _answers_of_all(control: Control, change: Change, servable: Servable, rows: 
     from builder.triton.settings import Settings
 
     config = write_config(servable, change.name, Settings(), {})
-    candidate = candidate_of(change.name, {MODEL: servable.model, **files_of(servable.weights)}, {CONFIG: config.encode()})
+    candidate = candidate_of(
+        change.name, {MODEL: servable.model, **files_of(servable.weights)}, {CONFIG: config.encode()}
+    )
     with loaded(control, candidate, change.repository, progress):
         return asking.answers_to(control, candidate.name, VERSION, rows, progress)
 
 
-def _healed(control: Control, candidate: Candidate, was: str) -> str:
+def _healed(control: Control, candidate: Candidate, was: State) -> str:
     """Mend the server's readiness; in words where that does not help."""
     from builder.triton.candidate import heal
 

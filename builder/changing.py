@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,9 @@ def publishing(repository: Repository, prepared: Prepared, every: Callable[[], S
     there = versions(repository, name)
     number = prepared.version or (there[-1] if there else 1)
     old = content_of(repository, name, number) if number in there and _same(repository, prepared, number) else None
-    settled = old is not None and before == number and old[1] == {path: bytes(one) for path, one in prepared.beside.items()}
+    settled = (
+        old is not None and before == number and old[1] == {path: bytes(one) for path, one in prepared.beside.items()}
+    )
     return Change(
         name,
         repository,
@@ -155,6 +157,7 @@ def _place(repository: Repository, prepared: Prepared) -> Published:
     placed = place(repository, prepared)
     if placed.serving != placed.version:  # somebody went back to another one, or it is an older one: now it is wanted
         serve_version(repository, prepared.name, placed.version)
+        return replace(placed, changed=True, serving=placed.version, notes=())
     return placed
 
 

@@ -243,9 +243,7 @@ def rollback(
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        outcome = flow.rollback(
-            name, repository, to=to, load=load or (), load_header=load_header, progress=progress
-        )
+        outcome = flow.rollback(name, repository, to=to, load=load or (), load_header=load_header, progress=progress)
     console.show(outcome, as_json)
 
 

@@ -72,7 +72,9 @@ def judged(change: Change, allowed: float, pairs: Sequence[Paired]) -> Gated:
     served = read_manifest(change.repository, change.name, change.before)
     gated = Gated(change.before, allowed, worse(served, change.manifest), tuple(pairs))
     if not gated.passed:
-        raise CheckFailed(f"the gate says no.\n{gated.words()}", fix="keep what is served, or allow more.", report=gated)
+        raise CheckFailed(
+            f"the gate says no.\n{gated.words()}", fix="keep what is served, or allow more.", report=gated
+        )
     return gated
 
 
@@ -81,7 +83,7 @@ def pair(control: Control, name: str, candidate: str, asked: Asked, progress: Pr
     from builder.bench import Load, measure
 
     each = Load(concurrency=1, rows_per_request=1, requests=_REQUESTS, rounds=_ROUNDS)
-    targets = {
+    targets: dict[tuple[str, str], Connect] = {
         ("served", control.protocol): _asking(control, name, asked.served),
         ("candidate", control.protocol): _asking(control, candidate, asked.candidate),
     }

@@ -57,16 +57,16 @@ def bring(
     if fleet:
         published, rollout = roll_out(change, fleet, gate, progress)
         return publication(prepared, published, rollout)
-    rollout = None
+    judged = None
     if gate is not None:
         sheet = Sheet(change.name, change.before, ())
         try:
             sheet.gated = gating.judged(change, gate, ())
         except CheckFailed as error:
             raise _told(error, "nothing was written.", sheet) from error
-        rollout = sheet.rollout(done=False)
+        judged = sheet.rollout(done=False)
     progress.step(f"writing {prepared.name} to {repository}")
-    return publication(prepared, place(repository, prepared), rollout)
+    return publication(prepared, place(repository, prepared), judged)
 
 
 def roll_out(
@@ -102,9 +102,7 @@ def roll_out(
     return published, sheet.rollout(done=True, fresh=fresh)
 
 
-def roll_back(
-    repository: Repository, name: str, version: int, fleet: Sequence[Control], progress: Progress
-) -> Rollout:
+def roll_back(repository: Repository, name: str, version: int, fleet: Sequence[Control], progress: Progress) -> Rollout:
     """Let the repository serve a version that it has, then every server. One that fails does not keep the others.
 
     Raises UsageError, Unreachable, and CheckFailed or Unreachable where a server failed, with what each answers.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +67,9 @@ class Gated:
             return "nothing is served yet: there is nothing to compare with."
         lines = [*self.worse]
         for pair in self.latencies:
-            said = f"allowed {self.allowed:g}" if pair.ratio <= self.allowed else f"more than the allowed {self.allowed:g}"
+            said = (
+                f"allowed {self.allowed:g}" if pair.ratio <= self.allowed else f"more than the allowed {self.allowed:g}"
+            )
             lines.append(
                 f"{pair.server}: a row takes {pair.candidate.p50_us:,.0f} µs (median of {pair.candidate.requests:,}), "
                 f"version {self.against} takes {pair.served.p50_us:,.0f} µs: {pair.ratio:.2f} times, {said}."
@@ -131,5 +132,3 @@ class Rollout:
             "gate": self.gate and self.gate.json(),
             "notes": list(self.notes),
         }
-
-

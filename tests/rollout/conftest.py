@@ -24,7 +24,7 @@ from builder.sparkml.reader import read_pipeline
 from builder.stages import all_rules
 from builder.triton.client import Client
 from builder.triton.server import Server, start
-from builder.types import SLACK, Servable, Table
+from builder.types import Table
 from tests.saved import min_max, write_pipeline
 from tests.unit.cli import VECTOR, tritonbuild, write_schema
 
