@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UsageError
@@ -119,14 +121,22 @@ def older(repository: Repository, name: str) -> int:
 
 def rows_of(repository: Repository, name: str, version: int) -> Evidence | None:
     """The evidence that a version keeps; None where it was published unproven, or all of its rows were a user's."""
-    from builder.asking import evidence_of
+    from builder.publishing import EVIDENCE
+    from builder.triton.stores import store_of
 
-    try:
-        return evidence_of(name, repository, version, None)[0]
-    except UsageError as error:
-        if "There is nothing to compare" in error.message or "holds no rows" in error.message:
-            return None
-        raise
+    store, path = store_of(repository), f"{name}/{version}/{EVIDENCE}"
+    with store.errors():
+        return _evidence(store.read(path)) if store.has(path) else None
+
+
+def _evidence(content: bytes) -> Evidence | None:
+    from builder.evidence import load
+
+    with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
+        file = Path(folder) / "evidence.parquet"
+        file.write_bytes(content)
+        evidence = load(file)
+    return evidence if evidence.rows else None
 
 
 def content_of(repository: Repository, name: str, version: int) -> tuple[dict[str, bytes], dict[str, bytes]]:
