@@ -14,7 +14,7 @@ from builder.triton import control
 from builder.triton.client import Client
 from builder.triton.control import Control
 from builder.triton.server import Server, start
-from tests.rollout.conftest import ROWS, STRICT, Ground, document, health, owner
+from tests.rollout.conftest import ROWS, STRICT, Ground, document, health, owner, write_model
 from tests.unit.cli import tritonbuild
 
 Spoil = Callable[[bytes], bytes]
@@ -231,6 +231,40 @@ def test_a_server_that_is_not_there_is_found_out_before_any_work(ground: Ground)
     assert "127.0.0.1:9 did not answer" in result.stderr
     assert not (ground.repository / "nobody").exists()
     assert ground.answering("nobody") == [None, None]
+
+
+def test_other_content_under_a_version_that_is_there_is_refused_before_any_server_is_asked(ground: Ground):
+    ground.publish("taken", 1, *ground.loads)
+    before, logs = ground.visible, [server.log_tail(10_000) for server in ground.servers]
+    other = write_model(ground.models, 2)
+
+    result = tritonbuild("publish", other, "--schema", ground.models / "schema.json", "--repository", ground.repository,
+                         "--name", "taken", "--version", "1", *ground.loads)  # fmt: skip
+
+    assert result.exit_code == 2
+    assert "is there already, with other content" in result.stderr
+    assert ground.visible == before
+    assert [server.log_tail(10_000) for server in ground.servers] == logs
+
+
+def test_a_server_that_answers_otherwise_when_nothing_is_new_is_told_and_nothing_is_withdrawn(ground: Ground, apart):
+    """The third server has a version 1 of its own."""
+    repository, other = apart
+    ground.publish("unlike", 1, *ground.loads)
+    shutil.copytree(ground.repository / "unlike", repository / "unlike")
+    model = repository / "unlike" / "1" / "model.onnx"
+    model.write_bytes(one_weight_changed(model.read_bytes()))
+    other.load("unlike")
+    before = ground.visible
+
+    result = ground.publish("unlike", 1, *ground.loads, "--load", f"http://{other.http}", "--json")
+
+    assert result.exit_code == 1
+    told = document(result)
+    assert "does not answer at" in told["error"]["message"]
+    assert not told["rollout"]["withdrawn"]
+    assert ground.visible == before
+    assert ground.answering("unlike") == [1, 1]
 
 
 @pytest.mark.parametrize("mode", ["poll", "none"])

@@ -49,9 +49,9 @@ def test_two_rollouts_of_one_model_go_one_after_the_other(ground: Ground):
 
 @dataclass
 class Clients:
-    """Threads that ask one model without a pause. `seen`: who answered, in order; `failed`: what was not an answer."""
+    """Threads that ask one model over gRPC without a pause, server by server in turn. `failed`: what was no answer."""
 
-    address: str
+    addresses: tuple[str, ...]
     name: str
     playing: set[int] = field(default_factory=set)  # the versions whose answers are right at this moment
     failed: list[str] = field(default_factory=list)
@@ -60,9 +60,9 @@ class Clients:
     _ended: threading.Event = field(default_factory=threading.Event)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def work(self) -> None:
+    def work(self, number: int) -> None:
         row = ROWS.take(slice(1, 2))
-        with Client(self.address) as client:
+        with Client(self.addresses[number % len(self.addresses)]) as client:
             client.specs(self.name)
             while not self._ended.wait(0.002):
                 allowed = set(self.playing)
@@ -78,7 +78,7 @@ class Clients:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self.work) for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=self.work, args=(number,)) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()
         try:
@@ -105,7 +105,7 @@ def test_under_busy_clients_no_request_fails_and_every_answer_is_of_a_version_in
         ANSWERS[version] = answer_of(write_model(ground.models, version))
     assert len(set(ANSWERS.values())) == last
     ground.publish("busy", 1, *ground.loads)
-    crowd = Clients(ground.servers[0].grpc, "busy", {1})
+    crowd = Clients(tuple(server.grpc for server in ground.servers), "busy", {1})
     with crowd.busy():
         for version in range(2, last + 1):
             crowd.playing |= {version}
