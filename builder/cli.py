@@ -316,7 +316,7 @@ def verify(
     source: Annotated[
         str | None, typer.Option(help="take the evidence from there, users' rows included; default: the repository's")
     ] = None,
-    version: Annotated[int | None, typer.Option(min=1, help="default: the highest")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that answers")] = None,
     grpc: GrpcUrl = f"localhost:{GRPC}",
     http: HttpUrl = f"localhost:{HTTP}",
     tracking_uri: TrackingUri = None,
