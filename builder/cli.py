@@ -149,6 +149,19 @@ def publish(
         typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there"),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
+    write_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-back/--no-write-back",
+            help="tags on MLflow's model version, metrics on its run; default: where it is registered and takes them",
+        ),
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(metavar="ALIAS", help="move this alias to the version, after all else went well")
+    ] = "",
+    log_onnx: Annotated[
+        bool, typer.Option("--log-onnx", help="log the graph into the model's run, too: mlflow models serve runs it")
+    ] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
@@ -162,6 +175,7 @@ def publish(
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow
+    from builder.telling import Telling
 
     flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
     with console.talking(as_json) as progress:
@@ -175,6 +189,7 @@ def publish(
             evidence_in_repository=evidence_in_repository,
             triton=triton,
             settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
+            telling=Telling(write_back, promote, log_onnx),
             progress=progress,
         )
     console.show(outcome, as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
+    from builder.source.registry import Stores
+    from builder.telling import Telling
     from builder.triton.server import Server
     from builder.triton.settings import Wish
 
@@ -58,6 +60,12 @@ class Wanted:
         from builder.source import fetch
 
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+    @property
+    def stores(self) -> Stores:
+        from builder.source.registry import Stores
+
+        return Stores(self.tracking_uri, self.registry_uri)
 
 
 def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
@@ -118,11 +126,12 @@ def publish(
     evidence_in_repository: bool = False,
     triton: str = DEFAULT.name,
     settings: Wish | None = None,
+    telling: Telling | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
-    `triton`: the oldest release that shall run it.
+    `triton`: the oldest release that shall run it. `telling`: what MLflow shall hear of it.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
     """
@@ -133,7 +142,8 @@ def publish(
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
-    from builder.triton.repository import check_local
+    from builder.telling import Telling, begin
+    from builder.triton.repository import check_local, withdraw
     from builder.triton.settings import Wish, choose
 
     progress, settings = progress or Silent(), settings or Wish()
@@ -143,6 +153,7 @@ def publish(
     model = wanted.fetch()
     name = choose_name(name, model)
     choose(name, settings)  # a wish that makes no sense is told before any work
+    registry = begin(model, wanted.stores, telling or Telling())
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text, rules = check_null(wanted.null_text), all_rules()
@@ -156,11 +167,25 @@ def publish(
     servable = convert(model, wanted.outputs, target, other) if other else compiled()
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
-    progress.step(f"writing {name} to {repository}")
     session = session_of(pipeline.stages, rules)
-    return write(
-        repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+    progress.step(f"writing {name} to {repository}")
+    tell = partial(registry.tell, servable=servable, progress=progress)
+    published = write(
+        repository,
+        name,
+        version,
+        model,
+        pipeline,
+        servable,
+        proof,
+        evidence_in_repository,
+        target,
+        session,
+        settings,
+        tell,
     )
+    undo = partial(withdraw, repository, name, published.version) if published.changed else lambda: None
+    return replace(published, mlflow=registry.promote(published.mlflow, undo))
 
 
 def held(repository: Path, names: Sequence[str] = ()) -> Inventory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
-from builder.outcomes import Publication
+from builder.outcomes import Publication, Told
 from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def write(
     target: Target,
     session: Session,
     wish: Wish,
+    tell: Callable[[Mapping[str, Any], int | None, Mapping[str, Any]], Told | None] = lambda *_: None,
 ) -> Publication:
     """Write config, model, manifest and evidence as one version, whole or not at all.
 
+    `tell`: called with the manifest, the version's number where that is known, and its files, before anything is written.
     `session`: in which session Spark gives these answers, where they hang on it.
     The version is the one given, else MLflow's, else the next free integer.
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
@@ -77,6 +79,7 @@ def write(
     warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
     config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels, warmup)
     everything = {**files, MANIFEST: to_json(document).encode()}
+    told = tell(document, version or model.version, files)
     placed = write_version(
         repository, name, version or model.version, everything, config, next(iter(labels.values()), ()), rows
     )
@@ -89,6 +92,7 @@ def write(
         document,
         model.notes,
         chosen,
+        told,
     )
 
 

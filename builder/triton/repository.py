@@ -279,3 +279,9 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def withdraw(repository: Path, name: str, version: int) -> None:
+    """Take away a version just added. (Stand-in until the repository's own lands.)"""
+    folder = repository / check_name(name)
+    shutil.rmtree(folder if versions(repository, name) == (version,) else folder / str(version))
