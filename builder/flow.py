@@ -143,12 +143,13 @@ def publish(
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
     from builder.telling import Telling, begin
-    from builder.triton.repository import check_local, withdraw
+    from builder.triton.repository import versions, withdraw
     from builder.triton.settings import Wish, choose
+    from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
     progress.step(f"fetching {wanted.source}")
-    check_local(repository)
+    store_of(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
@@ -170,6 +171,7 @@ def publish(
     session = session_of(pipeline.stages, rules)
     progress.step(f"writing {name} to {repository}")
     tell = partial(registry.tell, servable=servable, progress=progress)
+    before = versions(repository, name)
     published = write(
         repository,
         name,
@@ -184,7 +186,7 @@ def publish(
         settings,
         tell,
     )
-    undo = partial(withdraw, repository, name, published.version) if published.changed else lambda: None
+    undo = (lambda: None) if published.version in before else partial(withdraw, repository, name, published.version)
     return replace(published, mlflow=registry.promote(published.mlflow, undo))
 
 

@@ -140,7 +140,7 @@ class Publication:
 
     name: str
     version: int
-    path: Path
+    path: Path | str
     changed: bool
     parity: ParityReport | None
     manifest: Mapping[str, Any]
@@ -283,7 +283,8 @@ def held_json(one: Held) -> dict[str, Any]:
         "version": one.version,
         "path": str(one.path),
         "bytes": one.bytes,
-        "highest": one.serving,
+        "highest": one.highest,
+        "serving": one.serving,
         "source": source.get("uri"),
         "run_id": source.get("run_id"),
         "proven_rows": proven_rows(one),

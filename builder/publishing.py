@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from builder.releases import Target
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.settings import Wish
+    from builder.triton.layout import Repository
+    from builder.triton.settings import Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -43,7 +44,7 @@ def check_null(text: str) -> str:
 
 
 def write(
-    repository: Path,
+    repository: Repository,
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -64,7 +65,6 @@ def write(
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
     from builder.graph.weights import files_of
-    from builder.triton.config import write_config
     from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
@@ -73,16 +73,14 @@ def write(
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
-    labels = _labels(pipeline, servable)
-    warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
-    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels, warmup)
+    beside = _beside(name, model, pipeline, servable, proof, kept, target, chosen.settings)
+    document = manifest(
+        name, model, servable, pipeline.spark_version, proof, target, files, session, beside=beside, settings=chosen
+    )
     everything = {**files, MANIFEST: to_json(document).encode()}
     told = tell(document, version or model.version, files)
-    placed = write_version(
-        repository, name, version or model.version, everything, config, next(iter(labels.values()), ()), rows
-    )
+    placed = write_version(repository, name, version or model.version, everything, beside)
     return Publication(
         name,
         placed.version,
@@ -90,10 +88,31 @@ def write(
         placed.changed,
         proof.report if proof else None,
         document,
-        model.notes,
+        (*model.notes, *placed.notes),
         chosen,
         told,
     )
+
+
+def _beside(
+    name: str,
+    model: FetchedModel,
+    pipeline: SavedPipeline,
+    servable: Servable,
+    proof: Proof | None,
+    kept: Evidence | None,
+    target: Target,
+    settings: Settings,
+) -> dict[str, bytes]:
+    """What lies beside a model's versions: config.pbtxt, labels.txt, the rows of warmup/."""
+    from builder.triton.config import write_config
+    from builder.triton.layout import CONFIG, LABELS
+
+    labels = _labels(pipeline, servable)
+    samples, rows = _warmup(servable, kept, settings.warmup)
+    config = write_config(servable, name, settings, provenance(model, proof, target), labels, samples)
+    lines = "".join(f"{label}\n" for label in next(iter(labels.values()), ())).encode()
+    return {**rows, **({LABELS: lines} if labels else {}), CONFIG: config.encode()}
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:
