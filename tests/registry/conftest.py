@@ -76,14 +76,16 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 
 
 class Gateway:
-    """An HTTP gateway before a server. `fail_after(k)`: k requests pass; the rest are cut, or never answered (`silent`).
+    """An HTTP gateway before a server. `fail_after(k)`: k requests pass, the rest are cut. `never_answer(path)`:
+    requests to it wait for ever, `passing_it_on` or not.
 
-    `read_only`: what a registry says to a token that may only read. `seen`: "METHOD path" of all that came.
+    `read_only`: what a registry says to a token that may only read. `seen`: "METHOD path" of all that came;
+    `headers`: theirs.
     """
 
     def __init__(self, server: MlflowServer) -> None:
-        gateway, self.seen = self, list[str]()
-        self.passing, self.silent, self.read_only = float("inf"), False, False
+        gateway, self.seen, self.headers = self, list[str](), list[str]()
+        self.passing, self.read_only, self._silent, self._passing_it_on = float("inf"), False, "", False
         self._over = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,18 +100,24 @@ class Gateway:
             def pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 gateway.seen.append(f"{self.command} {self.path}")
+                gateway.headers.append(str(self.headers).lower())
+                silent = bool(gateway._silent) and gateway._silent in self.path
                 if len(gateway.seen) > gateway.passing:
-                    if gateway.silent:
-                        gateway._over.wait()
                     self.close_connection = True
                     return
                 if gateway.read_only and self.command != "GET" and "/search" not in self.path:
                     refusal = {"error_code": "PERMISSION_DENIED", "message": "Permission denied"}
                     self.answer(403, {"Content-Type": "application/json"}, json.dumps(refusal).encode())
                     return
+                if silent and not gateway._passing_it_on:
+                    gateway._over.wait()
+                    return
                 upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()
+                if silent:
+                    gateway._over.wait()
+                    return
                 self.answer(answer.status, dict(answer.getheaders()), answer.read())
                 upstream.close()
 
@@ -132,13 +140,12 @@ class Gateway:
         self.uri = f"http://{self.address}"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
-    def fail_after(self, requests: int, *, silent: bool = False) -> None:
+    def fail_after(self, requests: int) -> None:
         self.seen.clear()
-        self.passing, self.silent = requests, silent
+        self.passing = requests
 
-    def heal(self) -> None:
-        self.seen.clear()
-        self.passing, self.read_only = float("inf"), False
+    def never_answer(self, path: str, *, passing_it_on: bool = False) -> None:
+        self._silent, self._passing_it_on = path, passing_it_on
 
     def close(self) -> None:
         self._over.set()
