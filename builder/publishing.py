@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,19 @@ import numpy as np
 
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
-from builder.outcomes import Publication, Told
+from builder.outcomes import Publication
 from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
     from builder.proving import Proof
     from builder.releases import Target
+    from builder.rollouts import Rollout
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.layout import Repository
-    from builder.triton.settings import Settings, Wish
+    from builder.triton.layout import Files, Repository
+    from builder.triton.repository import Published
+    from builder.triton.settings import Chosen, Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -43,8 +46,25 @@ def check_null(text: str) -> str:
     return text
 
 
-def write(
-    repository: Repository,
+@dataclass(frozen=True)
+class Prepared:
+    """A version, all of it in memory; nothing is written yet.
+
+    `version`: the one given, else MLflow's; None: the next free integer. `files`: what lies in the version's folder.
+    `beside`: what lies beside the versions, made of `settings`.
+    """
+
+    name: str
+    version: int | None
+    files: Files
+    beside: Files
+    manifest: Mapping[str, Any]
+    proof: Proof | None
+    settings: Chosen
+    notes: tuple[str, ...]
+
+
+def prepare(
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -55,17 +75,9 @@ def write(
     target: Target,
     session: Session,
     wish: Wish,
-    tell: Callable[[Mapping[str, Any], int | None, Mapping[str, Any]], Told | None] = lambda *_: None,
-) -> Publication:
-    """Write config, model, manifest and evidence as one version, whole or not at all.
-
-    `tell`: called with the manifest, the version's number where that is known, and its files, before anything is written.
-    `session`: in which session Spark gives these answers, where they hang on it.
-    The version is the one given, else MLflow's, else the next free integer.
-    Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
-    """
+) -> Prepared:
+    """Config, model, manifest and evidence. `session`: in which Spark gives these answers, where they hang on it."""
     from builder.graph.weights import files_of
-    from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -79,18 +91,31 @@ def write(
         name, model, servable, pipeline.spark_version, proof, target, files, session, beside=beside, settings=chosen
     )
     everything = {**files, MANIFEST: to_json(document).encode()}
-    told = tell(document, version or model.version, files)
-    placed = write_version(repository, name, version or model.version, everything, beside)
+    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, model.notes)
+
+
+def place(repository: Repository, prepared: Prepared) -> Published:
+    """Write it as one version, whole or not at all.
+
+    Raises UsageError where that version is there with other content, Unreachable where the store refuses.
+    """
+    from builder.triton.repository import write_version
+
+    return write_version(repository, prepared.name, prepared.version, prepared.files, prepared.beside)
+
+
+def publication(prepared: Prepared, placed: Published, rollout: Rollout | None = None) -> Publication:
+    """What `publish` comes back with."""
     return Publication(
-        name,
+        prepared.name,
         placed.version,
         placed.path,
         placed.changed,
-        proof.report if proof else None,
-        document,
-        (*model.notes, *placed.notes),
-        chosen,
-        told,
+        prepared.proof.report if prepared.proof else None,
+        prepared.manifest,
+        (*prepared.notes, *placed.notes),
+        prepared.settings,
+        rollout,
     )
 
 

@@ -36,71 +36,72 @@ class Telling:
     log_onnx: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Registry:
-    """A model's place in MLflow during one publication: its version and its run, where it has them."""
+    """A model's place in MLflow during one publication, its version and its run where it has them; and what was `told`."""
 
     telling: Telling
     stores: Stores
-    version: Version | None
-    run_id: str | None
+    version: Version | None = None
+    run_id: str | None = None
+    told: Told | None = None
 
     def tell(
         self,
         document: Mapping[str, Any],
         number: int | None,
-        files: Mapping[str, Any],
         servable: Servable,
         progress: Progress,
-    ) -> Told | None:
-        """Tags, metrics and the ONNX, before the version becomes visible. None where there is nobody to tell.
+    ) -> None:
+        """Tags, metrics and the ONNX, before the version becomes visible; nothing where there is nobody to tell.
 
-        `document`: its manifest. `number`: its number in Triton, where that is known. `files`: what lies beside it.
-        Raises Unreachable, Forbidden.
+        `document`: its manifest. `number`: its number in Triton, where that is known. Raises Unreachable, Forbidden.
         """
         from builder.source.writeback import write_metrics, write_tags
 
         if self.version is None and not self.telling.log_onnx:
-            return None
-        told = Told(self.version.uri if self.version else f"runs:/{self.run_id}")
+            return
+        told = self.told = Told(self.version.uri if self.version else f"runs:/{self.run_id}")
         progress.step(f"telling MLflow of {told.subject}")
-        asked = self.telling.write_back or self.telling.promote or self.telling.log_onnx
         tags, metrics = _tags(document, number), _metrics(document)
         try:
             if self.telling.log_onnx:
-                tags["onnx"] = self._log_onnx(document, servable, files)
-                told = replace(told, onnx=tags["onnx"])
+                tags["onnx"] = self._log_onnx(document, servable)
+                self.told = told = replace(told, onnx=tags["onnx"])
             if self.version is None:
-                return told
+                return
             if self.run_id:
                 write_metrics(self.run_id, metrics, self.stores)
-                told = replace(told, metrics=metrics)
+                self.told = told = replace(told, metrics=metrics)
             write_tags(self.version, tags, self.stores)
-            return replace(told, tags=tags)
+            self.told = replace(told, tags=tags)
         except Forbidden as error:
-            if asked:
+            if self.telling.write_back or self.telling.promote or self.telling.log_onnx:
                 raise
-            return replace(told, refused=error.message)
+            self.told = replace(told, refused=error.message)
 
-    def promote(self, told: Told | None, undo: Callable[[], None]) -> Told | None:
-        """Move the alias, last of all; `undo` takes back what became visible. Raises Unreachable, Forbidden."""
+    @property
+    def last(self) -> Callable[[], None] | None:
+        """What is done last of all, if anything: whoever does it takes back what became visible where it raises."""
+        return self._promote if self.telling.promote else None
+
+    def _promote(self) -> None:
+        """Move the alias. Raises Unreachable, Forbidden."""
         from builder.source.writeback import move_alias
 
-        if told is None or not self.telling.promote:
-            return told
         assert self.version is not None, "begin() refuses an alias without a version"
+        assert self.told is not None, "what is promoted was told before"
         try:
             move_alias(self.version, self.telling.promote, self.stores)
         except Unreachable as error:
-            undo()
             raise type(error)(
                 f"the alias {self.telling.promote!r} could not be moved to {self.version.uri}, so what is served stays "
                 f"as it was. {error.message}",
                 fix=error.fix,
             ) from error
-        return replace(told, alias=self.telling.promote)
+        self.told = replace(self.told, alias=self.telling.promote)
 
-    def _log_onnx(self, document: Mapping[str, Any], servable: Servable, files: Mapping[str, Any]) -> str:
+    def _log_onnx(self, document: Mapping[str, Any], servable: Servable) -> str:
         """The graph as an MLflow model in the run; its URI. Not again where the tags say that this very one is there."""
         from builder.source.onnx_model import write_onnx_model
         from builder.source.writeback import tags_of, upload_model
@@ -114,7 +115,7 @@ class Registry:
         name = f"{document['name']}-{self.version.number}-onnx" if self.version else f"{document['name']}-onnx"
         with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
             model = Path(folder) / "model"
-            write_onnx_model(model, servable, files, name=name, run_id=self.run_id)
+            write_onnx_model(model, servable, name=name, run_id=self.run_id)
             return upload_model(model, self.run_id, name, self.stores)
 
 
@@ -130,7 +131,7 @@ def begin(model: FetchedModel, stores: Stores, telling: Telling) -> Registry:
     if telling.write_back is False:
         if wished:
             raise UsageError(f"{wished} and --no-write-back contradict each other.", fix="leave one of the two out.")
-        return Registry(telling, stores, None, None)
+        return Registry(telling, stores)
     if telling.promote:
         check_alias(telling.promote)
     version = version_of(model, stores)

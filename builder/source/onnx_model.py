@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -21,15 +21,15 @@ _NEEDED = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas")  # the CPU's onnx
 _TOLD = {"string": "string", "double": "double", "decimal": "double", "float": "float"}
 
 
-def write_onnx_model(
-    folder: Path, servable: Servable, files: Mapping[str, bytes | memoryview], *, name: str, run_id: str
-) -> None:
-    """Write the model folder. `files`: model.onnx and what it names, by relative path.
+def write_onnx_model(folder: Path, servable: Servable, *, name: str, run_id: str) -> None:
+    """Write the model folder.
 
     Two flavours over the same file: `onnx`, for whoever wants the graph, and `python_function` through a module that
     travels along, for MLflow's own wrapper makes the text "None" of a null and cannot hold a vector in a column. The
     requirements are given: MLflow would load the model in another process to guess them. Raises UsageError without pandas.
     """
+    from builder.graph.weights import files_of
+
     try:
         import mlflow.pyfunc
         from mlflow.models import Model
@@ -39,6 +39,7 @@ def write_onnx_model(
         ) from error
 
     data = folder.parent / DATA
+    files = {"model.onnx": servable.model, **files_of(servable.weights)}
     for path, content in {**files, "tensors.json": to_json(_tensors(servable)).encode()}.items():
         (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_bytes(content)

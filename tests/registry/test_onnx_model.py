@@ -25,7 +25,7 @@ def loaded(tmp_path: Path) -> Callable[[Servable], Any]:
     import mlflow
 
     def load(servable: Servable) -> Any:
-        write_onnx_model(tmp_path / "model", servable, {"model.onnx": servable.model}, name="m", run_id="0")
+        write_onnx_model(tmp_path / "model", servable, name="m", run_id="0")
         return mlflow.pyfunc.load_model(str(tmp_path / "model"))
 
     return load
