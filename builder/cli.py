@@ -163,6 +163,19 @@ def publish(
         typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there"),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
+    write_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-back/--no-write-back",
+            help="tags on MLflow's model version, metrics on its run; default: where it is registered and takes them",
+        ),
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(metavar="ALIAS", help="move this alias to the version, after all else went well")
+    ] = "",
+    log_onnx: Annotated[
+        bool, typer.Option("--log-onnx", help="log the graph into the model's run, too: mlflow models serve runs it")
+    ] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
     null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
@@ -180,6 +193,7 @@ def publish(
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow
+    from builder.telling import Telling
 
     flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
     with console.talking(as_json) as progress:
@@ -196,6 +210,7 @@ def publish(
             load=load or (),
             load_header=load_header,
             gate=_gate(gate, gate_latency),
+            telling=Telling(write_back, promote, log_onnx),
             progress=progress,
         )
     console.show(outcome, as_json)

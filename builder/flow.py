@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
+    from builder.source.registry import Stores
+    from builder.telling import Telling
     from builder.triton.server import Server
     from builder.triton.settings import Wish
 
@@ -61,6 +63,19 @@ class Wanted:
         from builder.source import fetch
 
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+    @property
+    def shown(self) -> str:
+        """The source, without a password where it is an address."""
+        from builder.source.redacting import discreet
+
+        return discreet(self.source)
+
+    @property
+    def stores(self) -> Stores:
+        from builder.source.registry import Stores
+
+        return Stores(self.tracking_uri, self.registry_uri)
 
 
 def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
@@ -124,12 +139,14 @@ def publish(
     load: Sequence[str] = (),
     load_header: str = "",
     gate: float | None = None,
+    telling: Telling | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
     `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
     `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
+    `telling`: what MLflow shall hear of it.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
@@ -141,16 +158,18 @@ def publish(
     from builder.rolling import bring, reached
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
+    from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.source}")
+    progress.step(f"fetching {wanted.shown}")
     store_of(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
     choose(name, settings)  # a wish that makes no sense is told before any work
+    registry = begin(model, wanted.stores, telling or Telling())
     with reached(load, load_header, name, progress) as fleet:
         pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
         progress.step(f"compiling {len(pipeline.stages)} stages")
@@ -169,7 +188,9 @@ def publish(
         prepared = prepare(
             name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
         )
-        return bring(repository, prepared, every, fleet, gate, progress)
+        tell = partial(registry.tell, prepared.manifest, prepared.version, servable, progress)
+        published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
+        return replace(published, mlflow=registry.told)
 
 
 def rollout(
