@@ -14,7 +14,7 @@ from builder.errors import CheckFailed, ConversionRefused, Unreachable
 from builder.releases import DEFAULT, OLDEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from builder.flow import Wanted
     from builder.triton.settings import Wish
@@ -141,6 +141,9 @@ def publish(
     instances: Annotated[int | None, typer.Option(help="copies of the model that answer side by side")] = None,
     threads: Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")] = None,
     cpus: Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")] = None,
+    pack: Annotated[
+        bool | None, typer.Option("--pack/--no-pack", help="scalar inputs as one tensor a kind; default: above a width")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
     ] = None,
@@ -164,6 +167,7 @@ def publish(
     from builder import console, flow
 
     flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
+    packing = None if pack is None else "always" if pack else "never"
     with console.talking(as_json) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
@@ -174,7 +178,7 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
+            settings=_wish(flags | {"intra_op_threads": threads, "pack": packing}, settings or (), settings_file, cpus),
             progress=progress,
         )
     console.show(outcome, as_json)
@@ -360,7 +364,7 @@ def _wanted(
     return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
 
 
-def _wish(flags: dict[str, int | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
+def _wish(flags: Mapping[str, int | str | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
     from builder.triton.settings import FILE, Wish
 
     given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}

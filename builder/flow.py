@@ -142,7 +142,7 @@ def publish(
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
-    choose(name, settings)  # a wish that makes no sense is told before any work
+    pack = choose(name, settings).settings.pack  # a wish that makes no sense is told before any work
     pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
     progress.step(f"compiling {len(pipeline.stages)} stages")
     null_text, rules = check_null(wanted.null_text), all_rules()
@@ -153,7 +153,12 @@ def publish(
             "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
             fix="leave one of the two out.",
         )
-    servable = convert(model, wanted.outputs, target, other) if other else compiled()
+    if other and pack == "always":
+        raise UsageError(
+            "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
+            fix="leave --pack (or the setting pack) out.",
+        )
+    servable = convert(model, wanted.outputs, target, other) if other else compiled(pack=pack)
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     progress.step(f"writing {name} to {repository}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from builder.bench.load import Connect, Latency, Load, measure
 from builder.errors import UsageError
+from builder.packing import packs_from_json
 from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def published(repository: Path, name: str) -> tuple[Table, Servable]:
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
     try:
-        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+        packs = packs_from_json(manifest.get("packed", ()), inputs)
+        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
     except OSError as error:
         raise UsageError(f"{folder} is not whole: {error}", fix="publish this version again.") from error
     file = folder / "evidence.parquet"
@@ -127,7 +129,7 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
                 fix="publish the model again.",
             ) from error
         config.name = EMPTY
-        identity = identity_of(model.inputs, model.outputs)
+        identity = identity_of(model.travelling, model.outputs)
         write_version(own, EMPTY, 1, {"model.onnx": identity.model}, text_format.MessageToString(config, as_utf8=True))
         yield own
 
