@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from builder.bench import Latency
     from builder.evidence import ParityReport
     from builder.graph.needs import Graph
+    from builder.rollouts import Rollout
     from builder.stages.listing import Listed
     from builder.triton.inventory import Held, Untrue
     from builder.triton.settings import Chosen
@@ -118,12 +119,13 @@ class Publication:
 
     name: str
     version: int
-    path: Path
+    path: Path | str
     changed: bool
     parity: ParityReport | None
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
     settings: Chosen
+    rollout: Rollout | None = None
 
     def json(self) -> dict[str, Any]:
         return {
@@ -134,6 +136,7 @@ class Publication:
             "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),
+            "rollout": self.rollout and self.rollout.json(),
         }
 
 
@@ -259,7 +262,8 @@ def held_json(one: Held) -> dict[str, Any]:
         "version": one.version,
         "path": str(one.path),
         "bytes": one.bytes,
-        "highest": one.serving,
+        "highest": one.highest,
+        "serving": one.serving,
         "source": source.get("uri"),
         "run_id": source.get("run_id"),
         "proven_rows": proven_rows(one),

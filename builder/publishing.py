@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from builder.evidence import Evidence
     from builder.proving import Proof
     from builder.releases import Target
+    from builder.rollouts import Rollout
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.settings import Wish
+    from builder.triton.layout import Files, Repository
+    from builder.triton.repository import Published
+    from builder.triton.settings import Chosen, Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -43,8 +47,25 @@ def check_null(text: str) -> str:
     return text
 
 
-def write(
-    repository: Path,
+@dataclass(frozen=True)
+class Prepared:
+    """A version, all of it in memory; nothing is written yet.
+
+    `version`: the one given, else MLflow's; None: the next free integer. `files`: what lies in the version's folder.
+    `beside`: what lies beside the versions, made of `settings`.
+    """
+
+    name: str
+    version: int | None
+    files: Files
+    beside: Files
+    manifest: Mapping[str, Any]
+    proof: Proof | None
+    settings: Chosen
+    notes: tuple[str, ...]
+
+
+def prepare(
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -55,16 +76,9 @@ def write(
     target: Target,
     session: Session,
     wish: Wish,
-) -> Publication:
-    """Write config, model, manifest and evidence as one version, whole or not at all.
-
-    `session`: in which session Spark gives these answers, where they hang on it.
-    The version is the one given, else MLflow's, else the next free integer.
-    Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
-    """
+) -> Prepared:
+    """Config, model, manifest and evidence. `session`: in which Spark gives these answers, where they hang on it."""
     from builder.graph.weights import files_of
-    from builder.triton.config import write_config
-    from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -72,25 +86,59 @@ def write(
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
-    labels = _labels(pipeline, servable)
-    warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
-    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels, warmup)
-    everything = {**files, MANIFEST: to_json(document).encode()}
-    placed = write_version(
-        repository, name, version or model.version, everything, config, next(iter(labels.values()), ()), rows
+    beside = _beside(name, model, pipeline, servable, proof, kept, target, chosen.settings)
+    document = manifest(
+        name, model, servable, pipeline.spark_version, proof, target, files, session, beside=beside, settings=chosen
     )
+    everything = {**files, MANIFEST: to_json(document).encode()}
+    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, model.notes)
+
+
+def place(repository: Repository, prepared: Prepared) -> Published:
+    """Write it as one version, whole or not at all.
+
+    Raises UsageError where that version is there with other content, Unreachable where the store refuses.
+    """
+    from builder.triton.repository import write_version
+
+    return write_version(repository, prepared.name, prepared.version, prepared.files, prepared.beside)
+
+
+def publication(prepared: Prepared, placed: Published, rollout: Rollout | None = None) -> Publication:
+    """What `publish` comes back with."""
     return Publication(
-        name,
+        prepared.name,
         placed.version,
         placed.path,
         placed.changed,
-        proof.report if proof else None,
-        document,
-        model.notes,
-        chosen,
+        prepared.proof.report if prepared.proof else None,
+        prepared.manifest,
+        (*prepared.notes, *placed.notes),
+        prepared.settings,
+        rollout,
     )
+
+
+def _beside(
+    name: str,
+    model: FetchedModel,
+    pipeline: SavedPipeline,
+    servable: Servable,
+    proof: Proof | None,
+    kept: Evidence | None,
+    target: Target,
+    settings: Settings,
+) -> dict[str, bytes]:
+    """What lies beside a model's versions: config.pbtxt, labels.txt, the rows of warmup/."""
+    from builder.triton.config import write_config
+    from builder.triton.layout import CONFIG, LABELS
+
+    labels = _labels(pipeline, servable)
+    samples, rows = _warmup(servable, kept, settings.warmup)
+    config = write_config(servable, name, settings, provenance(model, proof, target), labels, samples)
+    lines = "".join(f"{label}\n" for label in next(iter(labels.values()), ())).encode()
+    return {**rows, **({LABELS: lines} if labels else {}), CONFIG: config.encode()}
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:

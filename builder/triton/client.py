@@ -19,7 +19,7 @@ import numpy as np
 from builder import tables
 from builder.errors import Unreachable, UsageError
 from builder.packing import Packing, packing_of, packs_from_json
-from builder.triton.config import PREFIX
+from builder.triton.layout import PREFIX
 from builder.types import Array, InvalidReason, Pack, Predict, Table, TensorSpec, travelling
 
 if TYPE_CHECKING:

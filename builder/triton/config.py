@@ -14,12 +14,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from builder.errors import UsageError
-from builder.triton.repository import LABELS
+from builder.triton.layout import LABELS, PREFIX
 from builder.triton.settings import LEVELS, Settings
 from builder.types import Servable, TensorSpec
-
-PREFIX = "tritonbuild."
-"""What begins each parameter that is ours; the onnxruntime backend ignores names that it does not know."""
 
 _OURS = ("inputs", "outputs", "invalid", "packed")
 _TYPES = {"BYTES": "TYPE_STRING"}

@@ -151,13 +151,14 @@ def start(
     server: Path | None = None,
     server_python: Path | None = None,
     log: Path | None = None,
+    flags: Sequence[str] = (),
     timeout_s: float = 600.0,
 ) -> Server:
     """Start tritonserver on 127.0.0.1 and return once every model is ready to answer.
 
     Port 0 takes a free one. `models`: None loads all of the repository, an empty sequence none; more come by `load`.
     `server`: a tritonserver with backends of its own; `server_python`: an interpreter whose nvidia-pytriton to use.
-    `log`: where the server's output goes. Raises UsageError (no such repository or model), Unreachable (port taken,
+    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. Raises UsageError (no such repository or model), Unreachable (port taken,
     nothing to run, a model that does not load, with the reason).
     """
     there = repositories.models(repository)
@@ -176,7 +177,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                _command(embedding, folder, repository, wanted, ports),
+                [*_command(embedding, folder, repository, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
