@@ -188,14 +188,11 @@ def rollout(
     progress: Progress | None = None,
 ) -> Rollout:
     """A version of the repository, by default the one it serves, to servers: proven on each first, on all or on none."""
-    from builder.changing import turning
-    from builder.rolling import reached, roll_out
-    from builder.triton.repository import serving
+    from builder.rolling import reached, turn_to
 
     progress = progress or Silent()
-    change = turning(repository, name, version or serving(repository, name))
     with reached(load, load_header, name, progress) as fleet:
-        return roll_out(change, fleet, gate, progress)[1]
+        return turn_to(repository, name, version, fleet, gate, progress)
 
 
 def rollback(
@@ -208,13 +205,11 @@ def rollback(
     progress: Progress | None = None,
 ) -> Rollout:
     """Serve an older version again, by default the highest below the one served. Servers that poll need no `load`."""
-    from builder.changing import older
     from builder.rolling import reached, roll_back
 
     progress = progress or Silent()
-    version = to or older(repository, name)
     with reached(load, load_header, name, progress) as fleet:
-        return roll_back(repository, name, version, fleet, progress)
+        return roll_back(repository, name, to, fleet, progress)
 
 
 def held(repository: Path, names: Sequence[str] = ()) -> Inventory:

@@ -7,13 +7,13 @@ says that it is unready while anything loads: so there is at most one at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from builder import asking, gating
 from builder.auditioning import loaded, wrong
-from builder.changing import Change, content_of, publishing, rows_of, served, turn
+from builder.changing import Change, content_of, older, publishing, rows_of, turn, turning
 from builder.errors import CheckFailed, TritonbuildError, Unreachable, UsageError
 from builder.outcomes import Publication
 from builder.publishing import Prepared, place, publication
@@ -33,6 +33,10 @@ def reached(addresses: Sequence[str], header: str, name: str, progress: Progress
     from builder.triton.candidate import candidate_name
     from builder.triton.control import Control
 
+    candidate_name(name)
+    if not addresses:
+        yield ()
+        return
     twice = sorted({address for address in addresses if list(addresses).count(address) > 1})
     if twice:
         raise UsageError(f"{', '.join(twice)} is given twice.", fix="give each server once.")
@@ -40,7 +44,7 @@ def reached(addresses: Sequence[str], header: str, name: str, progress: Progress
         fleet = tuple(stack.enter_context(Control(address, header)) for address in addresses)
         progress.step(f"reaching {', '.join(addresses)}")
         for control in fleet:
-            control.check(candidate_name(name))
+            control.check()
         yield fleet
 
 
@@ -53,12 +57,13 @@ def bring(
     progress: Progress,
 ) -> Publication:
     """What was prepared into the repository, and to the servers where there are any; the gate first."""
-    change = publishing(repository, prepared, every)
     if fleet:
-        published, rollout = roll_out(change, fleet, gate, progress)
+        with alone(repository, prepared.name):
+            published, rollout = roll_out(publishing(repository, prepared, every), fleet, gate, progress)
         return publication(prepared, published, rollout)
     judged = None
     if gate is not None:
+        change = publishing(repository, prepared, every)
         sheet = Sheet(change.name, change.before, ())
         try:
             sheet.gated = gating.judged(change, gate, ())
@@ -67,6 +72,30 @@ def bring(
         judged = sheet.rollout(done=False)
     progress.step(f"writing {prepared.name} to {repository}")
     return publication(prepared, place(repository, prepared), judged)
+
+
+def turn_to(
+    repository: Repository,
+    name: str,
+    version: int | None,
+    fleet: Sequence[Control],
+    gate: float | None,
+    progress: Progress,
+) -> Rollout:
+    """A version of the repository, None: the one it serves, as `roll_out` does it."""
+    from builder.triton.repository import serving
+
+    serving(repository, name)  # raises where it is not there; the lock would make a folder of it
+    with alone(repository, name):
+        change = turning(repository, name, version or serving(repository, name))
+        return roll_out(change, fleet, gate, progress)[1]
+
+
+def alone(repository: Repository, name: str) -> AbstractContextManager[None]:
+    """One rollout of a model at a time; the next one waits. Raises Unreachable where it waited too long."""
+    from builder.triton.stores import store_of
+
+    return store_of(repository).alone(rollout=name)
 
 
 def roll_out(
@@ -102,23 +131,31 @@ def roll_out(
     return published, sheet.rollout(done=True, fresh=fresh)
 
 
-def roll_back(repository: Repository, name: str, version: int, fleet: Sequence[Control], progress: Progress) -> Rollout:
-    """Let the repository serve a version that it has, then every server. One that fails does not keep the others.
+def roll_back(
+    repository: Repository, name: str, to: int | None, fleet: Sequence[Control], progress: Progress
+) -> Rollout:
+    """Let the repository serve an older version, then every server. One that fails does not keep the others.
 
-    Raises UsageError, Unreachable, and CheckFailed or Unreachable where a server failed, with what each answers.
+    `to` None: the highest version below the one served. Raises UsageError, Unreachable, and CheckFailed or Unreachable
+    where a server failed, with what each answers.
     """
-    sheet = Sheet(name, served(repository, name), fleet)
-    evidence = rows_of(repository, name, version)
-    progress.step(f"letting {repository} serve {name} version {version}")
-    turn(repository, name, version)
-    sheet.version = version
-    errors = []
-    for control in fleet:
-        try:
-            _promote(name, version, evidence, control, sheet, progress)
-        except TritonbuildError as error:
-            errors.append(error)
-            sheet.note(control, problem=error.message)
+    from builder.triton.repository import serving
+
+    serving(repository, name)  # raises where it is not there; the lock would make a folder of it
+    with alone(repository, name):
+        version = to or older(repository, name)
+        evidence = rows_of(repository, name, version)
+        sheet = Sheet(name, serving(repository, name), fleet)
+        progress.step(f"letting {repository} serve {name} version {version}")
+        turn(repository, name, version)
+        sheet.version = version
+        errors = []
+        for control in fleet:
+            try:
+                _promote(name, version, evidence, control, sheet, progress)
+            except TritonbuildError as error:
+                errors.append(error)
+                sheet.note(control, problem=error.message)
     if not errors:
         return sheet.rollout(done=True)
     kind = Unreachable if any(isinstance(error, Unreachable) for error in errors) else CheckFailed

@@ -19,6 +19,7 @@ _SCHEMES: Mapping[str, Protocol] = {"grpc": "grpc", "http": "http"}
 _LIMITS: Mapping[Protocol, int] = {"grpc": (1 << 31) - 1, "http": 1 << 26}
 """Bytes a request. gRPC: protobuf's own. HTTP: what releases of 2025 and later take unless --http-max-input-size says more."""
 _ENVELOPE = 1 << 20  # config and names
+_NOBODY = ".nobody"  # no model may be named so
 
 State = Literal["ready", "unready", "silent"]
 
@@ -40,8 +41,8 @@ class Control(Client):
     def __enter__(self) -> Control:
         return self
 
-    def check(self, model: str) -> None:
-        """Whether the server lives and lets models be loaded by name: it is asked to unload `model`, which it may not have.
+    def check(self) -> None:
+        """Whether the server lives and lets models be loaded by name: it is asked to unload one that it cannot have.
 
         Raises Unreachable where it does not live, UsageError where it polls its repository or restricts this API.
         """
@@ -50,7 +51,7 @@ class Control(Client):
         if not live:
             raise Unreachable(f"Triton at {self.address} does not live.", fix="see its log.")
         try:
-            self.unload(model)
+            self.unload(_NOBODY)
         except TritonbuildError as error:
             if "explicit model load / unload is not allowed" in error.message:
                 raise UsageError(
