@@ -138,6 +138,19 @@ class Client:
         Raises UsageError where the rows do not fit the model's inputs or the server refuses them, Unreachable.
         """
         info = self.specs(model, version)
+        try:
+            return self._ask(info, rows, version, timeout_s)
+        except UsageError:
+            if not self._outdated(info, version):
+                raise
+        return self._ask(self.specs(model, version), rows, version, timeout_s)
+
+    def _outdated(self, info: ModelInfo, version: str) -> bool:
+        """Whether what was remembered of a model is no longer so: another version may answer since, packed or not."""
+        del self._known[info.name, str(version)]
+        return self.specs(info.name, version) != info
+
+    def _ask(self, info: ModelInfo, rows: Table, version: str, timeout_s: float | None) -> Table:
         fitting = Table({wire.spec.name: _fitting(rows, wire) for wire in info.columns})
         arrays = [*(info.packing(fitting) if info.packs else fitting).values()]
         step = info.max_batch_size
