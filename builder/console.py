@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from builder import outcomes
+from builder.differences import Difference
 from builder.errors import TritonbuildError
 from builder.releases import spans
 from builder.rollouts import Rollout
@@ -111,6 +112,8 @@ def show(outcome: Told, as_json: bool = False) -> None:
             _show_checked(outcome)
         case outcomes.Publication():
             _show_publication(outcome)
+        case Difference():
+            _show_difference(outcome)
         case outcomes.Recording():
             _show_recording(outcome)
         case outcomes.Verification():
@@ -237,6 +240,20 @@ def _show_publication(outcome: outcomes.Publication) -> None:
         out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
     if outcome.rollout is not None:
         _show_rollout(outcome.rollout)
+
+
+def _show_difference(outcome: Difference) -> None:
+    out = _stdout()
+    for sentence in outcome.summary:
+        out.print(escape(sentence), soft_wrap=True)
+    for note in outcome.notes:
+        out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.changes:
+        lines = [tuple(map(escape, change.words)) for change in outcome.changes]
+        print_text("")
+        table(("what", "name", "served", "would be", ""), [(*line[:4], f"[bold red]{line[4]}[/]") for line in lines])
+    if outcome.config:
+        print_text("\n" + "\n".join(outcome.lines))
 
 
 def _show_rollout(outcome: Rollout) -> None:

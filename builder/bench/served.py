@@ -13,6 +13,7 @@ import numpy as np
 
 from builder.bench.load import Connect, Latency, Load, measure
 from builder.errors import UsageError
+from builder.packing import packs_from_json
 from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def published(repository: Path, name: str) -> tuple[Table, Servable]:
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
     try:
-        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+        packs = packs_from_json(manifest.get("packed", ()), inputs)
+        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
     except OSError as error:
         raise UsageError(f"{folder} is not whole: {error}", fix="publish this version again.") from error
     file = folder / "evidence.parquet"
@@ -111,7 +113,8 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
     from tritonclient.grpc import model_config_pb2
 
     from builder.graph.identity import identity_of
-    from builder.triton.repository import CONFIG, LABELS, WARMUP, serving, versions, write_version
+    from builder.triton.layout import is_setting
+    from builder.triton.repository import serving, versions, write_version
 
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
@@ -126,12 +129,12 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
                 fix="publish the model again.",
             ) from error
         config.name = EMPTY
-        identity = identity_of(model.inputs, model.outputs)
-        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in (own / name / WARMUP).glob("*")}
-        if (own / name / LABELS).is_file():
-            beside[LABELS] = (own / name / LABELS).read_bytes()
-        beside[CONFIG] = text_format.MessageToString(config, as_utf8=True).encode()
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, beside)
+        identity = identity_of(model.travelling, model.outputs)
+        placed = (file for file in (own / name).rglob("*") if file.is_file())
+        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
+        settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/
+        text = text_format.MessageToString(config, as_utf8=True)
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, settings | {"config.pbtxt": text.encode()})
         yield own
 
 
