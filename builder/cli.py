@@ -140,6 +140,9 @@ def publish(
     max_queue_delay_us: Annotated[int | None, typer.Option(help="microseconds to wait for company")] = None,
     instances: Annotated[int | None, typer.Option(help="copies of the model that answer side by side")] = None,
     threads: Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")
+    ] = None,
     cpus: Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
@@ -163,7 +166,12 @@ def publish(
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow
 
-    flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
+    flags: dict[str, object] = {
+        "max_batch_size": max_batch_size,
+        "max_queue_delay_us": max_queue_delay_us,
+        "instances": instances,
+    }
+    flags |= {"intra_op_threads": threads, "device": device}
     with console.talking(as_json) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
@@ -174,7 +182,7 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
+            settings=_wish(flags, settings or (), settings_file, cpus),
             progress=progress,
         )
     console.show(outcome, as_json)
@@ -360,7 +368,7 @@ def _wanted(
     return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
 
 
-def _wish(flags: dict[str, int | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
+def _wish(flags: dict[str, object], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
     from builder.triton.settings import FILE, Wish
 
     given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}

@@ -194,6 +194,7 @@ def _show_checked(outcome: outcomes.Checked) -> None:
             out.print(escape(f"invalid ±{reason.code}  {reason.stage} ({reason.column}): {reason.reason}"))
         out.print(f"\ngraph     {outcome.size}")
         out.print(f"Triton    {spans(outcome.releases)}")
+        out.print(f"GPU       {outcome.on_gpu}", soft_wrap=True)
         out.print("evidence  " + ("there" if outcome.evidence else "none: publish wants it, or --unproven"))
     for warning in outcome.warnings:
         out.print(escape(f"mind  {warning}"), soft_wrap=True)

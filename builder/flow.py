@@ -76,7 +76,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
-    graph = graph_of(servable.model)
+    graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
         wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from builder.types import UNSAID, Servable, Session
 
 if TYPE_CHECKING:
+    from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
     from builder.source import FetchedModel
@@ -30,10 +31,11 @@ def manifest(
     target: Target,
     files: Mapping[str, bytes | memoryview],
     session: Session = UNSAID,
+    placement: Placement | None = None,
 ) -> dict[str, Any]:
     """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word.
 
-    `session`: in which session Spark gives these answers, where they hang on it.
+    `session`: in which session Spark gives these answers, where they hang on it. `placement`: what a GPU can run of it.
     """
     told = {} if session == UNSAID else {"session": session.json()}
     return told | {
@@ -48,6 +50,7 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "cuda": placement and placement.json(),
         "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
+    from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.settings import Wish
+    from builder.triton.settings import Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -61,9 +63,10 @@ def write(
     The version is the one given, else MLflow's, else the next free integer.
     Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
     """
+    from builder.graph.needs import graph_of
     from builder.graph.weights import files_of
-    from builder.triton.config import write_config
-    from builder.triton.repository import write_version
+    from builder.triton.config import write_config, write_configs
+    from builder.triton.repository import CONFIG, write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -71,14 +74,18 @@ def write(
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session)
+    placement = graph_of(servable.model, target).placement
+    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session, placement)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
     labels = _labels(pipeline, servable)
     warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
-    config = write_config(servable, name, chosen.settings, provenance(model, proof, target), labels, warmup)
+    told = provenance(model, proof, target)
+    one_config = partial(write_config, servable, name, chosen.settings, told, labels, warmup)
+    configs = write_configs(placement, chosen.settings, one_config)
+    rows = {**rows, **{path: text.encode() for path, text in configs.items() if path != CONFIG}}
     everything = {**files, MANIFEST: to_json(document).encode()}
     placed = write_version(
-        repository, name, version or model.version, everything, config, next(iter(labels.values()), ()), rows
+        repository, name, version or model.version, everything, configs[CONFIG], next(iter(labels.values()), ()), rows
     )
     return Publication(
         name,
@@ -87,9 +94,16 @@ def write(
         placed.changed,
         proof.report if proof else None,
         document,
-        model.notes,
+        model.notes + _on_cpu(chosen.settings, placement),
         chosen,
     )
+
+
+def _on_cpu(settings: Settings, placement: Placement) -> tuple[str, ...]:
+    """What --device gpu asked for and the graph does not give."""
+    if settings.device != "gpu":
+        return ()
+    return (f"it stays on the CPU: {placement.why_cpu}." if placement.why_cpu else f"on a GPU, {placement}",)
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from builder.errors import UsageError
-from builder.triton.repository import LABELS
+from builder.graph.placing import Placement
+from builder.triton.repository import CONFIG, LABELS
 from builder.triton.settings import LEVELS, Settings
 from builder.types import Servable, TensorSpec, TextArray
+
+CPU, GPU = "configs/cpu.pbtxt", "configs/gpu.pbtxt"
+"""What a server reads in the place of config.pbtxt that was started with --model-config-name=cpu, or =gpu."""
 
 PREFIX = "tritonbuild."
 """What begins each parameter that is ours; the onnxruntime backend ignores names that it does not know."""
@@ -32,9 +36,11 @@ def write_config(
     provenance: Mapping[str, str],
     labelled: Collection[str] = (),
     warmup: Sequence[Any] = (),
+    on_gpu: Placement | None = None,
 ) -> str:
     """The text of config.pbtxt for the model `name`.
 
+    `on_gpu`: what of the graph a GPU can run, for a config that uses one where that is something; None is for the CPU.
     `warmup`: messages ModelWarmup. `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
     Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
@@ -43,10 +49,17 @@ def write_config(
 
     head = f"{name}: written by tritonbuild. Edit freely: only publishing this model again writes this file again."
     parts = [_comment(head)]
-    sections = [*_sections(servable, name, settings, labelled), *_warmup(warmup), *_told(servable, provenance)]
+    sections = [*_sections(servable, name, settings, labelled, on_gpu), *_warmup(warmup), *_told(servable, provenance)]
     for comment, section in sections:
         parts.append(_comment(comment) + text_format.MessageToString(section, as_utf8=True))
     return "\n".join(parts)
+
+
+def write_configs(placement: Placement, settings: Settings, write: Callable[[Placement | None], str]) -> dict[str, str]:
+    """One artefact, two kinds of hardware: the texts of configs/cpu.pbtxt and gpu.pbtxt, and of config.pbtxt, which is that
+    of the setting `device`. `write` makes one of them."""
+    texts = {CPU: write(None), GPU: write(placement)}
+    return texts | {CONFIG: texts[GPU if settings.device == "gpu" else CPU]}
 
 
 def spec_json(spec: TensorSpec) -> dict[str, Any]:
@@ -55,7 +68,7 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
 
 
 def _sections(
-    servable: Servable, name: str, settings: Settings, labelled: Collection[str]
+    servable: Servable, name: str, settings: Settings, labelled: Collection[str], on_gpu: Placement | None
 ) -> Iterator[tuple[str, Any]]:
     """(comment, a ModelConfig that holds that section alone), in the order of the file."""
     from tritonclient.grpc import model_config_pb2 as proto
@@ -70,13 +83,7 @@ def _sections(
         proto.ModelConfig(max_batch_size=settings.max_batch_size),
     )
     yield _batching(settings)
-    group = proto.ModelInstanceGroup(kind=proto.ModelInstanceGroup.KIND_CPU, count=settings.instances)
-    told = "Each instance holds the whole model in memory."
-    if settings.rate_limit:
-        told += " A run waits until these resources are free; without --rate-limit on the server none is counted."
-        for resource, count in sorted(settings.rate_limit.items()):
-            group.rate_limiter.resources.add(name=resource, count=count)
-    yield told, proto.ModelConfig(instance_group=[group])
+    yield _instances(settings, on_gpu)
     yield from _rarer(settings)
     yield "Inputs. Rows are the first dimension, which Triton does not want written.", proto.ModelConfig()
     for spec in servable.inputs:
@@ -133,6 +140,24 @@ def _versions(settings: Settings) -> tuple[str, Any]:
             policy.specific.versions.extend(map(int, numbers.split(",")))
             told = "These versions alone are loaded; the highest answers who asks for none."
     return told, proto.ModelConfig(version_policy=policy)
+
+
+def _instances(settings: Settings, on_gpu: Placement | None) -> tuple[str, Any]:
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    kinds = proto.ModelInstanceGroup
+    uses_gpu = on_gpu is not None and not on_gpu.why_cpu
+    group = kinds(kind=kinds.KIND_GPU if uses_gpu else kinds.KIND_CPU, count=settings.instances)
+    told = "Each instance holds the whole model in memory."
+    if uses_gpu:
+        told = f"So many instances on each GPU, each with the whole model. {on_gpu} Those run on the CPU, and copies go between."
+    elif on_gpu is not None:
+        told += f" On the CPU here too: {on_gpu.why_cpu}."
+    if settings.rate_limit:
+        told += " A run waits until these resources are free; without --rate-limit on the server none is counted."
+        for resource, count in sorted(settings.rate_limit.items()):
+            group.rate_limiter.resources.add(name=resource, count=count)
+    return told, proto.ModelConfig(instance_group=[group])
 
 
 def _batching(settings: Settings) -> tuple[str, Any]:
