@@ -312,7 +312,7 @@ def _show_inventory(outcome: outcomes.Inventory) -> None:
             (
                 escape(one.name),
                 str(one.version),
-                "highest" if one.serving else "",
+                "answers" if one.serving else "",
                 f"{one.bytes / 1e6:,.1f}",
                 escape(one.manifest["source"]["uri"]) if one.manifest else "[yellow]not tritonbuild's[/]",
                 _proven(one),

@@ -133,12 +133,12 @@ def publish(
     from builder.publishing import check_null, choose_name, write
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
-    from builder.triton.repository import check_local
     from builder.triton.settings import Wish, choose
+    from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
     progress.step(f"fetching {wanted.source}")
-    check_local(repository)
+    store_of(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from builder.proving import Proof
     from builder.releases import Target
     from builder.source import FetchedModel
+    from builder.triton.settings import Chosen
 
 FORMAT = 1
 UNPROVEN = "unproven"
+_TOOLS = {
+    "tritonbuild": ("tritonbuild",),
+    "onnx": ("onnx",),
+    "spox": ("spox",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),  # the one that the proof ran on
+}
 
 
 def manifest(
@@ -31,10 +38,15 @@ def manifest(
     target: Target,
     files: Mapping[str, bytes | memoryview],
     session: Session = UNSAID,
-    placement: Placement | None = None,
+    *,
+    placement: Placement,
+    beside: Mapping[str, bytes | memoryview],
+    settings: Chosen,
 ) -> dict[str, Any]:
     """`files`: what lies beside it, for their digests. `proof` None: published on its owner's word.
 
+    `beside`: what lies beside the versions, made of `settings`. These may change without a new version: `config` alone
+    tells of them.
     `session`: in which session Spark gives these answers, where they hang on it. `placement`: what a GPU can run of it.
     """
     told = {} if session == UNSAID else {"session": session.json()}
@@ -47,17 +59,20 @@ def manifest(
             "name": model.name,
             "version": model.version,
             "run_id": model.run_id,
+            "alias": alias_of(model),
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
-        "cuda": placement and placement.json(),
+        "cuda": placement.json(),
         "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],
         "outputs": [spec.json() | {"triton": spec.triton} for spec in servable.outputs],
         "invalid": [reason.json() for reason in servable.invalid],
         "stages": [verdict.json() for verdict in servable.stages],
-        "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
+        "files": _digests(files),
+        "config": {"files": _digests(beside), "settings": settings.json()},
+        "tools": {library: _version_of(*names) for library, names in _TOOLS.items()},
         "proof": UNPROVEN if proof is None else _proof(model, proof),
     }
 
@@ -94,8 +109,24 @@ def _proof(model: FetchedModel, proof: Proof) -> dict[str, Any]:
     }
 
 
+def alias_of(model: FetchedModel) -> str | None:
+    """The alias that it was asked for by; it may have moved since."""
+    return model.uri.rpartition("@")[2] if model.uri.startswith("models:") and "@" in model.uri else None
+
+
+def _digests(files: Mapping[str, bytes | memoryview]) -> dict[str, str]:
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
 def _own_version() -> str:
-    try:
-        return version("tritonbuild")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return _version_of("tritonbuild") or "(not installed)"
+
+
+def _version_of(*names: str) -> str | None:
+    """Of the first distribution that is installed."""
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None

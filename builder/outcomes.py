@@ -125,7 +125,7 @@ class Publication:
 
     name: str
     version: int
-    path: Path
+    path: Path | str
     changed: bool
     parity: ParityReport | None
     manifest: Mapping[str, Any]
@@ -266,7 +266,8 @@ def held_json(one: Held) -> dict[str, Any]:
         "version": one.version,
         "path": str(one.path),
         "bytes": one.bytes,
-        "highest": one.serving,
+        "highest": one.highest,
+        "serving": one.serving,
         "source": source.get("uri"),
         "run_id": source.get("run_id"),
         "proven_rows": proven_rows(one),

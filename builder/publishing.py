@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from builder.releases import Target
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
+    from builder.triton.layout import Repository
     from builder.triton.settings import Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
@@ -45,7 +46,7 @@ def check_null(text: str) -> str:
 
 
 def write(
-    repository: Path,
+    repository: Repository,
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -65,8 +66,7 @@ def write(
     """
     from builder.graph.needs import graph_of
     from builder.graph.weights import files_of
-    from builder.triton.config import write_config, write_configs
-    from builder.triton.repository import CONFIG, write_version
+    from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -74,19 +74,25 @@ def write(
     if proof is not None:
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
-    placement = graph_of(servable.model, target).placement
-    document = manifest(name, model, servable, pipeline.spark_version, proof, target, files, session, placement)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
+    placement = graph_of(servable.model, target).placement
     labels = _labels(pipeline, servable)
-    warmup, rows = _warmup(servable, kept, chosen.settings.warmup)
-    told = provenance(model, proof, target)
-    one_config = partial(write_config, servable, name, chosen.settings, told, labels, warmup)
-    configs = write_configs(placement, chosen.settings, one_config)
-    rows = {**rows, **{path: text.encode() for path, text in configs.items() if path != CONFIG}}
-    everything = {**files, MANIFEST: to_json(document).encode()}
-    placed = write_version(
-        repository, name, version or model.version, everything, configs[CONFIG], next(iter(labels.values()), ()), rows
+    beside = _beside(name, model, labels, servable, proof, kept, target, chosen.settings, placement)
+    document = manifest(
+        name,
+        model,
+        servable,
+        pipeline.spark_version,
+        proof,
+        target,
+        files,
+        session,
+        placement=placement,
+        beside=beside,
+        settings=chosen,
     )
+    everything = {**files, MANIFEST: to_json(document).encode()}
+    placed = write_version(repository, name, version or model.version, everything, beside)
     return Publication(
         name,
         placed.version,
@@ -94,16 +100,38 @@ def write(
         placed.changed,
         proof.report if proof else None,
         document,
-        model.notes + _on_cpu(chosen.settings, placement),
+        (*model.notes, *placed.notes, *_on_gpu(chosen.settings, placement)),
         chosen,
     )
 
 
-def _on_cpu(settings: Settings, placement: Placement) -> tuple[str, ...]:
-    """What --device gpu asked for and the graph does not give."""
+def _on_gpu(settings: Settings, placement: Placement) -> tuple[str, ...]:
+    """What --device gpu asked for and what the graph gives."""
     if settings.device != "gpu":
         return ()
-    return (f"it stays on the CPU: {placement.why_cpu}." if placement.why_cpu else f"on a GPU, {placement}",)
+    return (f"it stays on the CPU: {placement.why_cpu}." if placement.why_cpu else f"on a GPU: {placement}",)
+
+
+def _beside(
+    name: str,
+    model: FetchedModel,
+    labels: Mapping[str, tuple[str, ...]],
+    servable: Servable,
+    proof: Proof | None,
+    kept: Evidence | None,
+    target: Target,
+    settings: Settings,
+    placement: Placement,
+) -> dict[str, bytes]:
+    """What lies beside a model's versions: config.pbtxt, configs/, labels.txt, the rows of warmup/."""
+    from builder.triton.config import write_config, write_configs
+    from builder.triton.layout import LABELS
+
+    samples, rows = _warmup(servable, kept, settings.warmup)
+    told = provenance(model, proof, target)
+    configs = write_configs(placement, settings, partial(write_config, servable, name, settings, told, labels, samples))
+    lines = "".join(f"{label}\n" for label in next(iter(labels.values()), ())).encode()
+    return {**rows, **({LABELS: lines} if labels else {}), **configs}
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:

@@ -50,7 +50,8 @@ class Triton:
     def put(self, name: str, servable: Servable, settings: Settings | None = None) -> str:
         """Write a Servable as the model's next version and load it; the name."""
         config = write_config(servable, name, settings or Settings(), {"source": "tests"})
-        write_version(self.repository, name, None, {"model.onnx": servable.model, **files_of(servable.weights)}, config)
+        write_version(self.repository, name, None, {"model.onnx": servable.model, **files_of(servable.weights)},
+                      {"config.pbtxt": config.encode()})  # fmt: skip
         self.server.load(name)
         return name
 

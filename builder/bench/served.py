@@ -128,7 +128,8 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
             ) from error
         config.name = EMPTY
         identity = identity_of(model.inputs, model.outputs)
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, text_format.MessageToString(config, as_utf8=True))
+        text = text_format.MessageToString(config, as_utf8=True)
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, {"config.pbtxt": text.encode()})
         yield own
 
 

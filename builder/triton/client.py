@@ -18,7 +18,7 @@ import numpy as np
 
 from builder import tables
 from builder.errors import Unreachable, UsageError
-from builder.triton.config import PREFIX
+from builder.triton.layout import PREFIX
 from builder.types import Array, InvalidReason, Predict, Table, TensorSpec
 
 if TYPE_CHECKING:

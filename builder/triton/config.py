@@ -15,15 +15,12 @@ from typing import Any
 
 from builder.errors import UsageError
 from builder.graph.placing import Placement
-from builder.triton.repository import CONFIG, LABELS
+from builder.triton.layout import CONFIG, CONFIGS, LABELS, PREFIX
 from builder.triton.settings import LEVELS, Settings
 from builder.types import Servable, TensorSpec, TextArray
 
-CPU, GPU = "configs/cpu.pbtxt", "configs/gpu.pbtxt"
+CPU, GPU = f"{CONFIGS}/cpu.pbtxt", f"{CONFIGS}/gpu.pbtxt"
 """What a server reads in the place of config.pbtxt that was started with --model-config-name=cpu, or =gpu."""
-
-PREFIX = "tritonbuild."
-"""What begins each parameter that is ours; the onnxruntime backend ignores names that it does not know."""
 
 _OURS = ("inputs", "outputs", "invalid")
 _TYPES = {"BYTES": "TYPE_STRING"}
@@ -55,11 +52,13 @@ def write_config(
     return "\n".join(parts)
 
 
-def write_configs(placement: Placement, settings: Settings, write: Callable[[Placement | None], str]) -> dict[str, str]:
-    """One artefact, two kinds of hardware: the texts of configs/cpu.pbtxt and gpu.pbtxt, and of config.pbtxt, which is that
-    of the setting `device`. `write` makes one of them."""
-    texts = {CPU: write(None), GPU: write(placement)}
-    return texts | {CONFIG: texts[GPU if settings.device == "gpu" else CPU]}
+def write_configs(
+    placement: Placement, settings: Settings, write: Callable[[Placement | None], str]
+) -> dict[str, bytes]:
+    """One artefact, two kinds of hardware: configs/cpu.pbtxt and gpu.pbtxt, and config.pbtxt, which is that of the setting
+    `device`. `write` makes the text of one."""
+    files = {CPU: write(None).encode(), GPU: write(placement).encode()}
+    return files | {CONFIG: files[GPU if settings.device == "gpu" else CPU]}
 
 
 def spec_json(spec: TensorSpec) -> dict[str, Any]:

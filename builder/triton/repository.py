@@ -1,281 +1,266 @@
-"""Triton's model repository on a local disk: `<repository>/<name>/config.pbtxt`, `<repository>/<name>/<version>/…`.
+"""Triton's model repository: `<repository>/<name>/config.pbtxt`, `<repository>/<name>/<version>/…`.
 
-A version appears whole or not at all: it is written under a name that Triton does not read, flushed to the disk, and
-renamed. Whoever writes holds the repository's lock, so what lies staged when the lock is taken is a dead writer's, and goes. An existing model is staged inside its own folder as `tmp.…`: a name that begins with a digit would count as a
-version (`4.tmp` is version 4 to Triton). A new model is staged beside the repository, for in its root every folder is a model.
+What Triton reads for a model lies in two places. A version's folder holds the model, its weights, the evidence and
+manifest.json, and never changes. Beside it, at model level, lie the settings: config.pbtxt, labels.txt, the rows of
+warmup/, the other configs; they are those of the version that answers. Each version keeps a copy of its own, so that it
+can answer again exactly as it did.
+
+Settings may change without a new version; `content` says what makes other content.
+
+Order is what keeps a server safe: a new version's files first, then the settings, config.pbtxt last. That one file names
+the versions that Triton may load (see `policy`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from builder.errors import UsageError
-from builder.triton.locking import alone, disk_errors
+from builder.triton.answering import (
+    config_last,
+    following,
+    highest_loaded,
+    kept_by,
+    name_again,
+    place,
+    policy_at,
+    put,
+    shown,
+    text_of,
+    turned_to,
+)  # fmt: skip
+from builder.triton.content import as_json, same
+from builder.triton.layout import (
+    CONFIG,
+    CONFIGS,
+    LABELS,
+    MANIFEST,
+    WARMUP,
+    Files,
+    Repository,
+    check_files,
+    check_name,
+    check_version,
+    is_name,
+    is_setting,
+    is_version,
+)  # fmt: skip
+from builder.triton.policy import Policy, parse
+from builder.triton.stores import Store, store_of
 
-CONFIG = "config.pbtxt"
-MANIFEST = "manifest.json"
-LABELS = "labels.txt"
-WARMUP = "warmup"  # the folder where Triton looks for the data of model_warmup
-
-Files = Mapping[str, bytes | memoryview]
-"""Relative path → content."""
-
-_PIECE = 1 << 24  # bytes compared at once
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # a path has lost the second slash
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")  # a name of 20 digits ends the whole server; 0-prefixed ones are not read
+__all__ = [
+    "CONFIG", "CONFIGS", "LABELS", "MANIFEST", "WARMUP", "Files", "Published", "Repository", "check_name", "drop", "models",
+    "policy", "read_manifest", "serve_version", "serving", "versions", "withdraw", "write_version",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where a version lies. `changed` is False where the same content was there already."""
+    """Where a version lies. `changed` is False where the same was there already.
 
-    path: Path  # <repository>/<name>/<version>
+    `serving`: the version that answers who asks for none. `notes`: what a person should know.
+    """
+
+    path: Path | str  # <repository>/<name>/<version>
     version: int
     changed: bool
+    serving: int
+    notes: tuple[str, ...] = ()
 
 
-def check_local(repository: Path) -> Path:
-    """The repository, where it is a folder here; of `s3://bucket/x` a path would make a folder `s3:`. Raises UsageError."""
-    if _ADDRESS.match(str(repository)):
-        raise UsageError(
-            f"{repository} is an address; a repository is a folder on this machine.",
-            fix="publish into a folder, then copy it: a version is whole once its folder is there.",
-        )
-    return repository
-
-
-def check_name(name: str) -> str:
-    """The name, where it is one that Triton, a URL and a file system all take. Raises UsageError."""
-    if _NAME.fullmatch(name):
-        return name
-    offer = re.sub(r"[^A-Za-z0-9_.\-]+", "_", name).strip("._-")[:128]
-    raise UsageError(
-        f"{name!r} is no valid Triton model name.",
-        fix="use 1 to 128 of A-Z a-z 0-9 _ - . and do not begin with . or -"
-        + (f"; for example --name {offer}" if _NAME.fullmatch(offer) else ""),
-    )
-
-
-def versions(repository: Path, name: str) -> tuple[int, ...]:
-    """The versions that Triton sees, lowest first; none where the model is not there."""
-    folder = repository / check_name(name)
-    with disk_errors(repository):
-        if not folder.is_dir():
-            return ()
-        found = [item.name for item in folder.iterdir() if item.is_dir() and _VERSION.fullmatch(item.name)]
-    return tuple(sorted(map(int, found)))
-
-
-def models(repository: Path) -> tuple[str, ...]:
+def models(repository: Repository) -> tuple[str, ...]:
     """The models in a repository, in order of name: folders that hold a config.pbtxt. Raises UsageError, Unreachable."""
-    if not check_local(repository).is_dir():
-        raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
-    with disk_errors(repository):
-        found = [item.name for item in repository.iterdir() if (item / CONFIG).is_file()]
-    return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
+    store = store_of(repository)
+    with store.errors():
+        if not store.exists:
+            raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
+        return tuple(sorted(name for name in store.folders() if is_name(name) and store.has(f"{name}/{CONFIG}")))
 
 
-def read_manifest(repository: Path, name: str, version: int | None = None) -> dict[str, Any]:
-    """The manifest beside a version's model; None is the highest. Raises UsageError where it is not there or not ours."""
-    there = versions(repository, name)
-    if not there or (version is not None and version not in there):
-        which = name if version is None else f"version {version} of {name}"
-        listed = f"there are {', '.join(map(str, there))}." if there else "publish it first, or give --repository."
-        raise UsageError(f"{repository} does not hold {which}.", fix=listed)
-    path = repository / name / str(there[-1] if version is None else version) / MANIFEST
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}", fix="publish this version again into a new folder."
-        ) from error
+def versions(repository: Repository, name: str) -> tuple[int, ...]:
+    """The versions that are there, lowest first; none where the model is not."""
+    store = store_of(repository)
+    with store.errors():
+        return _versions(store, check_name(name))
+
+
+def serving(repository: Repository, name: str) -> int:
+    """The version that answers a request without a number. Raises UsageError where there is none."""
+    store = store_of(repository)
+    with store.errors():
+        there = _known(store, name)
+        return highest_loaded(policy_at(store, name), there)
+
+
+def policy(repository: Repository, name: str) -> Policy:
+    """What the model's config.pbtxt says of its versions. Raises UsageError where the model is not there."""
+    store = store_of(repository)
+    with store.errors():
+        _known(store, name)
+        return policy_at(store, name)
+
+
+def read_manifest(repository: Repository, name: str, version: int | None = None) -> dict[str, Any]:
+    """The manifest beside a version's model; None is the one that answers. Raises UsageError where it is not there or not ours."""
+    store = store_of(repository)
+    with store.errors():
+        there = _known(store, name, version)
+        path = f"{name}/{version or highest_loaded(policy_at(store, name), there)}/{MANIFEST}"
+        try:
+            document = json.loads(store.read(path))
+        except (FileNotFoundError, ValueError) as error:
+            raise UsageError(
+                f"{store.at(path)} cannot be read: {error}", fix="publish this version again into a new folder."
+            ) from error
     if not isinstance(document, dict):
-        raise UsageError(f"{path} is no manifest: it holds a JSON {type(document).__name__}.")
+        raise UsageError(f"{store.at(path)} is no manifest: it holds a JSON {type(document).__name__}.")
     lacking = [key for key in ("source", "stages", "inputs", "outputs") if key not in document]
     if lacking:
         raise UsageError(
-            f"{path} lacks {', '.join(lacking)}: tritonbuild did not write it.",
+            f"{store.at(path)} lacks {', '.join(lacking)}: tritonbuild did not write it.",
             fix="publish the model with tritonbuild.",
         )
     return document
 
 
-def write_version(
-    repository: Path,
-    name: str,
-    version: int | None,
-    files: Files,
-    config: str,
-    labels: Sequence[str] = (),
-    warmup: Files = MappingProxyType({}),
-) -> Published:
-    """Write `<repository>/<name>/<version>/` with `files`, and the model's config.pbtxt and labels.txt.
+def write_version(repository: Repository, name: str, version: int | None, files: Files, beside: Files) -> Published:
+    """Write `<repository>/<name>/<version>/` with `files`, and `beside` at model level.
 
-    `files`: relative path → bytes. `version` None: the highest one where its content is the same, else the next free
-    integer. config.pbtxt, labels.txt (`labels`: what its lines are; () for none) and the files that `warmup` reads belong
-    to the highest version, the one that Triton serves by default, so an older version leaves them alone. The version comes first, the config after it: in the other order a polling server would reload
-    the *old* version under the new config, and a version that failed once keeps the server unready until that very
-    number loads.
+    `version` None: the highest one where its content is the same, else the next free integer. `beside`: config.pbtxt,
+    labels.txt, `warmup/…`, `configs/…`; each version keeps them too. A version above all others answers from now on. One
+    that is there already, and answered until an older one was served in its place, stays back: a note says so.
 
-    Raises UsageError (bad name, number or path; other content under the same version), Unreachable (the disk refuses).
+    Raises UsageError (bad name, number or path; other content under the same version), Unreachable (the store refuses).
     """
     check_name(name)
-    check_local(repository)
-    if version is not None and not _VERSION.fullmatch(str(version)):
-        raise UsageError(f"{version} is no version.", fix="versions are whole numbers from 1 on, of at most 18 digits.")
-    for relative in files:
-        parts = Path(relative).parts
-        if not parts or Path(relative).is_absolute() or ".." in parts:
-            raise UsageError(f"{relative!r} would lie outside of the version's folder.")
-    listed = {LABELS: "".join(f"{label}\n" for label in labels).encode()} if labels else {}
-    beside = {**warmup, **listed, CONFIG: config.encode()}  # the config last: it names the others
-    with disk_errors(repository):
-        repository.mkdir(parents=True, exist_ok=True)
-        with alone(repository):
-            _heal(repository, name)
-            folder = repository / name
-            if not folder.exists():
-                return _add_model(folder, version or 1, files, beside)
-            return _add_version(folder, version, files, beside)
+    if version is not None:
+        check_version(version)
+    check_files(files, beside)
+    parse(text_of(beside[CONFIG]), CONFIG)
+    store = store_of(repository)
+    with store.errors(), store.alone():
+        store.heal(name)
+        if name not in store.folders():
+            number = version or 1
+            settings = shown(beside, following(Policy(), beside, number, (number,)))
+            store.add_model(name, number, _whole(files, beside), settings)
+            return Published(store.at(f"{name}/{number}"), number, True, number)
+        return _write_into(store, name, version, files, beside)
 
 
-def _heal(repository: Path, name: str) -> None:
-    """Remove what writers who were killed left staged."""
-    left = [*(repository / name).glob("tmp.*"), *_beside(repository).glob(f"{_staged_name(repository, name)}*")]
-    for path in left:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+def serve_version(repository: Repository, name: str, version: int) -> None:
+    """Let this version answer, under the settings it was published with. Raises UsageError, Unreachable."""
+    store = store_of(repository)
+    with store.errors(), store.alone():
+        store.heal(name)
+        there = _known(store, name, version)
+        kept = kept_by(store, name, version)
+        place(store, name, kept, turned_to(policy_at(store, name), kept, version, there))
+
+
+def withdraw(repository: Repository, name: str, version: int) -> None:
+    """Take a version away, and serve again what answered before it; the model goes where it was the only one.
+
+    Raises UsageError, Unreachable.
+    """
+    store = store_of(repository)
+    with store.errors(), store.alone():
+        store.heal(name)
+        left = tuple(one for one in _known(store, name, version) if one != version)
+        if not left:
+            store.remove_folder(name)
+            return
+        current = policy_at(store, name)
+        if current.owner == version:
+            instead = current.before if current.before in left else left[-1]
+            kept = kept_by(store, name, instead)
+            place(store, name, kept, turned_to(Policy(), kept, instead, left))
         else:
-            path.unlink(missing_ok=True)
+            name_again(store, name, current, left)
+        store.remove_folder(f"{name}/{version}")
 
 
-def _staged_name(repository: Path, name: str) -> str:
-    return f".tritonbuild.{repository.resolve().name}.{name}."
+def drop(store: Store, name: str, gone: Sequence[int]) -> None:
+    """Remove versions that nobody shall be answered by. For who is alone with the store."""
+    current, left = policy_at(store, name), [one for one in _versions(store, name) if one not in gone]
+    if set(current.loaded) & set(gone):
+        name_again(store, name, current, left)
+    for one in gone:
+        store.remove_folder(f"{name}/{one}")
 
 
-def _add_model(folder: Path, number: int, files: Files, beside: Files) -> Published:
-    """Rename a whole model folder in."""
-    with _staging(_beside(folder.parent), _staged_name(folder.parent, folder.name)) as staged:
-        _write_files(staged / str(number), files)
-        _write_files(staged, beside)
-        staged.chmod(0o755)  # mkdtemp's 0700 would hide the model from a server that runs as another user
-        _sync(staged)
-        staged.rename(folder)
-        _sync(folder.parent)
-    return Published(folder / str(number), number, True)
-
-
-def _add_version(folder: Path, version: int | None, files: Files, beside: Files) -> Published:
-    there = versions(folder.parent, folder.name)
+def _write_into(store: Store, name: str, version: int | None, files: Files, beside: Files) -> Published:
+    """`write_version` into a model that is there."""
+    there = _versions(store, name)
     newest = there[-1] if there else 0
     if version is None:
-        version = newest if newest and _same(folder / str(newest), files) else newest + 1
-    path = folder / str(version)
-    changed = not path.exists()
+        version = newest if newest and same(store, f"{name}/{newest}", files) else newest + 1
+    path = f"{name}/{version}"
+    changed = version not in there
     if changed:
-        with _staging(folder, f"tmp.{version}.") as staged:
-            _write_files(staged, files)
-            staged.chmod(0o755)
-            _sync(staged)
-            staged.rename(path)
-            _sync(folder)
-    elif not _same(path, files):
+        store.add_version(name, version, _whole(files, beside))
+        there = tuple(sorted((*there, version)))
+    elif same(store, path, files):
+        changed = _keep(store, path, beside, files.get(MANIFEST))
+    else:
         raise UsageError(
-            f"{path} is there already, with other content.",
+            f"{store.at(path)} is there already, with other content.",
             fix=f"a version never changes: publish under another --version (next free: {newest + 1}), or remove that folder.",
         )
-    if version >= newest:
-        for name, content in beside.items():
-            changed |= _replace(folder / name, content)
-        for old in [folder / LABELS, *(folder / WARMUP).glob("*")]:
-            if str(old.relative_to(folder)) not in beside:
-                old.unlink(missing_ok=True)
-    return Published(path, version, changed)
+    current = policy_at(store, name)
+    notes: tuple[str, ...] = ()
+    if version > newest or version == current.owner or (version == newest and not current.held):
+        changed |= place(store, name, beside, following(current, beside, version, there))
+    else:
+        changed |= name_again(store, name, current, there)
+        if version == newest:
+            notes = (
+                f"version {current.owner} goes on answering, for somebody went back to it; "
+                f"`tritonbuild rollout {name} --version {version}` serves this one.",
+            )
+    return Published(store.at(path), version, changed, highest_loaded(policy_at(store, name), there), notes)
 
 
-def _replace(path: Path, content: bytes | memoryview) -> bool:
-    folder = path.parent
-    if path.exists() and path.read_bytes() == content:
-        return False
-    folder.mkdir(exist_ok=True)
-    staged = folder / f"tmp.{path.name}.{os.getpid()}"
-    try:
-        _write_file(staged, content)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
-    _sync(folder)
-    return True
+def _keep(store: Store, path: str, beside: Files, manifest: bytes | memoryview | None) -> bool:
+    """Make these settings a version's kept ones, and its manifest tell them. Whether that changes anything."""
+    known = store.files(path)
+    changed = [put(store, path, name, content, known) for name, content in config_last(beside).items()]
+    if manifest is not None and MANIFEST in known:
+        old, new = as_json(store.read(f"{path}/{MANIFEST}")), as_json(manifest)
+        if isinstance(old, dict) and isinstance(new, dict) and old.get("config") != new.get("config"):
+            store.replace(f"{path}/{MANIFEST}", _dumped(old | {"config": new.get("config")}))
+            changed.append(True)
+    for name in known:
+        if is_setting(name) and name not in beside:
+            store.remove(f"{path}/{name}")
+    return any(changed)
 
 
-def _same(path: Path, files: Files) -> bool:
-    """Whether a folder holds exactly these files; sizes first, models are large."""
-    found = {str(item.relative_to(path)): item for item in path.rglob("*") if item.is_file()}
-    return (
-        found.keys() == {str(Path(name)) for name in files}
-        and all(found[str(Path(name))].stat().st_size == len(content) for name, content in files.items())
-        and all(_holds(found[str(Path(name))], content) for name, content in files.items())
-    )
+def _whole(files: Files, beside: Files) -> dict[str, bytes | memoryview]:
+    """All of a version's folder, the manifest last: where files come one by one, it says that the others are there."""
+    rest = {name: content for name, content in files.items() if name != MANIFEST}
+    return {**rest, **beside, **{name: files[name] for name in files if name == MANIFEST}}
 
 
-def _holds(file: Path, content: bytes | memoryview) -> bool:
-    """Whether the file is this content, which is as long: a piece at a time, for it may be gigabytes."""
-    whole = memoryview(content)
-    with file.open("rb") as opened:
-        return all(opened.read(_PIECE) == whole[at : at + _PIECE] for at in range(0, len(whole), _PIECE))
+def _versions(store: Store, name: str) -> tuple[int, ...]:
+    return tuple(sorted(int(folder) for folder in store.folders(name) if is_version(folder)))
 
 
-def _beside(repository: Path) -> Path:
-    """Where a new model is staged: beside the repository, or, where a rename cannot come from there, in its root."""
-    parent = repository.resolve().parent
-    same_disk = parent.stat().st_dev == repository.stat().st_dev
-    return parent if same_disk and os.access(parent, os.W_OK) else repository
+def _known(store: Store, name: str, version: int | None = None) -> tuple[int, ...]:
+    """The model's versions. Raises UsageError where there is none, or not this one."""
+    there = _versions(store, check_name(name))
+    if not there or (version is not None and version not in there):
+        which = name if version is None else f"version {version} of {name}"
+        listed = f"there are {', '.join(map(str, there))}." if there else "publish it first, or give --repository."
+        raise UsageError(f"{store.at('')} does not hold {which}.", fix=listed)
+    return there
 
 
-@contextmanager
-def _staging(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder, removed afterwards where it was not renamed."""
-    staged = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    try:
-        yield staged
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+def _dumped(document: Mapping[str, Any]) -> bytes:
+    from builder.types import to_json
 
-
-def _write_files(folder: Path, files: Files) -> None:
-    folder.mkdir(exist_ok=True)
-    folders = {folder}
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folders.add(path.parent)
-        _write_file(path, content)
-    for written in folders:
-        _sync(written)
-
-
-def _write_file(path: Path, content: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """A rename is on the disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return to_json(document).encode()

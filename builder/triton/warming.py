@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from builder.triton.repository import WARMUP
+from builder.triton.layout import WARMUP
 from builder.types import Array, Table, TensorSpec
 
 

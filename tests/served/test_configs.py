@@ -78,7 +78,8 @@ def test_classes_are_answered_by_name(triton):
     spec = TensorSpec("p", VectorType(3), nullable=False, width=3)
     servable = identity(spec)
     config = write_config(servable, "named", Settings(), {}, labelled=["p_out"])
-    write_version(triton.repository, "named", None, {"model.onnx": servable.model}, config, ["no", "späť", "a:b"])
+    write_version(triton.repository, "named", None, {"model.onnx": servable.model},
+                  {"labels.txt": "no\nspäť\na:b\n".encode(), "config.pbtxt": config.encode()})  # fmt: skip
     triton.server.load("named")
 
     asked = InferInput("p", [2, 3], "FP64")
@@ -99,7 +100,8 @@ def test_a_fresh_instance_answers_its_warm_up_before_it_is_ready(triton, name, p
     samples, files = warming.samples(servable.inputs, rows) if proven else (warming.zeros(servable.inputs), {})
     config = write_config(servable, called, Settings(instances=2), {}, warmup=samples)
 
-    write_version(triton.repository, called, None, {"model.onnx": servable.model}, config, warmup=files)
+    write_version(triton.repository, called, None, {"model.onnx": servable.model},
+                  {**files, "config.pbtxt": config.encode()})  # fmt: skip
     triton.server.load(called)
 
     with InferenceServerClient(triton.server.grpc) as client:

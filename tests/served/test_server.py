@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 def put(repository: Path, name: str, servable: Servable, config: str | None = None) -> None:
     text = config or write_config(servable, name, Settings(), {})
-    write_version(repository, name, None, {"model.onnx": servable.model}, text)
+    write_version(repository, name, None, {"model.onnx": servable.model}, {"config.pbtxt": text.encode()})
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ def test_publish_proves_and_writes_model_config_manifest_and_evidence(saved):
 
     assert result.exit_code == 0, result.stderr
     version = saved.repository / "scaler" / "1"
-    assert {path.name for path in version.iterdir()} == {"model.onnx", "manifest.json", "evidence.parquet"}
+    content, settings = {"model.onnx", "manifest.json", "evidence.parquet"}, {"config.pbtxt", "warmup"}
+    assert {path.name for path in version.iterdir()} == content | settings
     onnx.checker.check_model(onnx.load(version / "model.onnx"))
     proof = json.loads((version / "manifest.json").read_text("utf-8"))["proof"]
     assert (proof["rows"], proof["derived_rows"], proof["parity"]["passed"]) == (4, 3, True)

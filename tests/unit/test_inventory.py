@@ -14,7 +14,7 @@ import pytest
 
 from builder.errors import Unreachable
 from builder.triton.locking import LOCK, alone
-from builder.triton.repository import versions, write_version
+from builder.triton.repository import serve_version, versions, write_version
 from tests.unit.cli import Saved, save_model, tritonbuild
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,10 @@ def of(saved: Saved, *command: str) -> tuple[int, dict[str, object]]:
     return result.exit_code, json.loads(result.stdout)
 
 
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_versions_are_listed_with_where_they_come_from_and_what_proved_them(saved):
     code, told = of(saved, "list")
 
@@ -46,7 +50,7 @@ def test_versions_are_listed_with_where_they_come_from_and_what_proved_them(save
         ("model", 4, True, 4),
     ]
     assert {one["source"] for one in told["versions"]} == {"model"}
-    sizes = [sum(file.stat().st_size for file in Path(one["path"]).iterdir()) for one in told["versions"]]
+    sizes = [sum(file.stat().st_size for file in files_of(Path(one["path"]))) for one in told["versions"]]
     assert [one["bytes"] for one in told["versions"]] == sizes
     shown = tritonbuild("list", "model", "--repository", saved.repository).stdout
     assert "on 4 rows" in shown
@@ -64,6 +68,7 @@ def test_an_untouched_repository_is_true(saved):
         (lambda version: (version / "model.onnx").unlink(), "is missing"),
         (lambda version: (version / "stray").write_text(""), "was not published"),
         (lambda version: (version / "manifest.json").unlink(), "nobody knows what it should be"),
+        (lambda version: (version / "config.pbtxt").write_text(""), "has other content than was published"),
     ],
 )
 def test_what_was_changed_by_hand_is_found(saved, spoil, why):
@@ -75,6 +80,68 @@ def test_what_was_changed_by_hand_is_found(saved, spoil, why):
     (problem,) = told["untrue"]
     assert why in problem["why"]
     assert "/model/2" in problem["path"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "path", "why"),
+    [
+        (lambda model: (model / "config.pbtxt").open("a").write("\n"), "config.pbtxt", "is not what version 4"),
+        (lambda model: (model / "labels.txt").write_text("a\n"), "labels.txt", "was not published"),
+        (lambda model: next((model / "warmup").iterdir()).write_bytes(b""), "warmup/", "is not what version 4"),
+        (lambda model: next((model / "warmup").iterdir()).unlink(), "warmup/", "is missing"),
+    ],
+)
+def test_settings_that_were_changed_by_hand_are_found(saved, spoil, path, why):
+    spoil(saved.repository / "model")
+
+    code, told = of(saved, "audit")
+
+    assert code == 1
+    (problem,) = told["untrue"]
+    assert why in problem["why"]
+    assert f"/model/{path}" in problem["path"]
+
+    saved.publish("--version", "4")
+    assert of(saved, "audit")[0] == 0
+
+
+def test_a_rolled_back_repository_is_true_and_what_answers_is_listed_and_not_pruned(saved):
+    serve_version(saved.repository, "model", 1)
+
+    assert of(saved, "audit")[0] == 0
+    assert [(one["version"], one["highest"], one["serving"]) for one in of(saved, "list")[1]["versions"]] == [
+        (1, False, True),
+        (2, False, False),
+        (4, True, False),
+    ]
+    assert [one["version"] for one in of(saved, "prune", "--keep", "1")[1]["versions"]] == [2]
+    assert versions(saved.repository, "model") == (1, 4)
+    assert of(saved, "audit")[0] == 0
+
+
+def test_the_manifest_tells_tools_settings_and_the_digest_of_each_file(saved):
+    told = json.loads((saved.repository / "model" / "4" / "manifest.json").read_text())
+
+    assert set(told["tools"]) == {"tritonbuild", "onnx", "spox", "onnxruntime"}
+    assert all(told["tools"].values())
+    assert told["config"]["settings"]["max_batch_size"] == {"from": "default", "value": "1024"}
+    assert told["config"]["files"].keys() == {
+        str(path.relative_to(saved.repository / "model" / "4"))
+        for path in files_of(saved.repository / "model" / "4")
+        if path.name == "config.pbtxt" or path.parent.name == "warmup"
+    }
+    assert told["source"]["alias"] is None
+
+
+def test_pruning_all_but_some_versions_takes_their_names_out_of_the_config(saved):
+    saved.publish("--version", "4", "--set", "versions=all")
+    config = saved.repository / "model" / "config.pbtxt"
+    assert [number for number in (1, 2, 4) if f"versions: {number}\n" in config.read_text()] == [1, 2, 4]
+
+    of(saved, "prune", "--keep", "2")
+
+    assert [number for number in (1, 2, 4) if f"versions: {number}\n" in config.read_text()] == [2, 4]
+    assert of(saved, "audit")[0] == 0
 
 
 def test_old_versions_go_and_the_served_one_stays(saved):
@@ -115,7 +182,8 @@ def test_sixteen_publishers_at_once_each_get_a_version(tmp_path):
     script = (
         "import sys; from pathlib import Path; from builder.triton.repository import write_version\n"
         "files = {'model.onnx': sys.argv[2].encode() * 100_000}\n"
-        "print(write_version(Path(sys.argv[1]), 'flights', None, files, 'config ' + sys.argv[2]).version)"
+        "beside = {'config.pbtxt': f'max_batch_size: {sys.argv[2]}'.encode()}\n"
+        "print(write_version(Path(sys.argv[1]), 'flights', None, files, beside).version)"
     )
     repository = tmp_path / "repository"
 
@@ -131,7 +199,7 @@ def test_sixteen_publishers_at_once_each_get_a_version(tmp_path):
     for i, number in numbers.items():
         assert (repository / "flights" / str(number) / "model.onnx").read_bytes() == str(i).encode() * 100_000
     newest = next(i for i, number in numbers.items() if number == 16)
-    assert (repository / "flights" / "config.pbtxt").read_text() == f"config {newest}"
+    assert f"max_batch_size: {newest}\n" in (repository / "flights" / "config.pbtxt").read_text()
     assert sorted(path.name for path in tmp_path.rglob(".*")) == []
 
 
@@ -141,7 +209,7 @@ def test_what_a_killed_publisher_left_is_gone_after_the_next(tmp_path):
     script = (
         "import sys; from pathlib import Path; from builder.triton.repository import write_version\n"
         "files = {f'{i}.weights': bytes(1 << 20) for i in range(200)}\n"
-        "write_version(Path(sys.argv[1]), 'flights', None, files, 'config')"
+        "write_version(Path(sys.argv[1]), 'flights', None, files, {'config.pbtxt': b''})"
     )
     for _ in range(2):  # a new model, then a new version of it
         writer = subprocess.Popen([sys.executable, "-c", script, repository], cwd=ROOT)
@@ -154,7 +222,9 @@ def test_what_a_killed_publisher_left_is_gone_after_the_next(tmp_path):
         assert versions(repository, "flights") == before
         assert (repository / LOCK).exists()
 
-        number = write_version(repository, "flights", None, {"model.onnx": bytes(repr(before), "ascii")}, "c").version
+        number = write_version(
+            repository, "flights", None, {"model.onnx": bytes(repr(before), "ascii")}, {"config.pbtxt": b""}
+        ).version
 
         assert versions(repository, "flights") == (*before, number)
         assert not list(tmp_path.rglob("*.weights"))

@@ -1,0 +1,50 @@
+"""When a version in a repository is "the same again": what is compared, and what is not.
+
+Settings are not content: they may change without a new version. Compared is every other file, byte for byte, and of the
+manifest what it means: name, converter, target release, session, tensors, reasons of `invalid`, the digest of the source
+pipeline, and which evidence it was proven with. Not compared, and left as the first publication had it: the versions of
+tools and libraries, the address and alias that it was asked for by, the parity figures that those libraries gave, notes on
+stages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from builder.triton.layout import MANIFEST, Files, is_setting
+from builder.triton.stores import Store
+
+_DECIDING = ("name", "converter", "target", "session", "inputs", "outputs", "invalid", "files")
+
+
+def same(store: Store, path: str, files: Files) -> bool:
+    """Whether a version's folder holds this content (see the top of this module); sizes first, models are large."""
+    found = {name: size for name, size in store.files(path).items() if not is_setting(name)}
+    content = {name: one for name, one in files.items() if name != MANIFEST}
+    return (
+        found.keys() == files.keys()
+        and all(found[name] == len(one) for name, one in content.items())
+        and (MANIFEST not in files or _meaning(store.read(f"{path}/{MANIFEST}")) == _meaning(files[MANIFEST]))
+        and all(store.holds(f"{path}/{name}", one) for name, one in content.items())
+    )
+
+
+def _meaning(manifest: bytes | memoryview) -> Any:
+    """What of a manifest decides whether a version is the same; of one that is not tritonbuild's, all."""
+    told = as_json(manifest)
+    if not isinstance(told, dict) or not isinstance(told.get("source"), dict) or "files" not in told:
+        return told
+    proof = told.get("proof")
+    return [
+        *(told.get(key) for key in _DECIDING),
+        told["source"].get("digest"),
+        (proof.get("evidence_sha256"), proof.get("spark_version")) if isinstance(proof, dict) else proof,
+    ]
+
+
+def as_json(content: bytes | memoryview) -> Any:
+    try:
+        return json.loads(bytes(content))
+    except ValueError:
+        return bytes(content)

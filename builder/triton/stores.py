@@ -1,0 +1,82 @@
+"""Where a repository's files lie: what the repository asks of a disk, and of a bucket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from builder.errors import UsageError
+from builder.triton.layout import Files, Repository
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # a path has lost the second slash
+
+
+class Store(Protocol):
+    """Files below one root, each under its path from there (`flights/3/model.onnx`).
+
+    Raises FileNotFoundError where a file to read is not there, and OSError where the store refuses; within `errors()`
+    the latter becomes Unreachable. Only who is `alone()` writes.
+    """
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a root to read."""
+
+    def at(self, path: str) -> Path | str:
+        """Where a file or folder lies, for people and for whoever opens it."""
+
+    def folders(self, path: str = "") -> tuple[str, ...]:
+        """The names of the folders in a folder; none where it is not there. Half-written ones are left out."""
+
+    def files(self, path: str) -> Mapping[str, int]:
+        """Every file below a folder: its path from there → its size."""
+
+    def has(self, path: str) -> bool:
+        """Whether a file is there."""
+
+    def read(self, path: str) -> bytes: ...
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """A large file, a piece at a time."""
+
+    def holds(self, path: str, content: bytes | memoryview) -> bool:
+        """Whether a file that is as long is this content, as far as the store can say without sending it all."""
+
+    def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
+        """A new model with its first version: whole, or not there."""
+
+    def add_version(self, name: str, version: int, files: Files) -> None:
+        """A new version's folder: whole, or not there."""
+
+    def replace(self, path: str, content: bytes | memoryview) -> None:
+        """One file, the old content or the new at any moment."""
+
+    def remove(self, path: str) -> None:
+        """One file; nothing happens where it is not there."""
+
+    def remove_folder(self, path: str) -> None:
+        """A model or a version: out of Triton's sight first."""
+
+    def heal(self, name: str) -> None:
+        """Remove what writers who were killed left half-written."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """The repository's lock, and a root to write into. Raises Unreachable where another keeps it."""
+
+    def errors(self) -> AbstractContextManager[None]:
+        """What the store refuses inside of the block is Unreachable, with the repository's name."""
+
+
+def store_of(repository: Repository) -> Store:
+    """The store that a repository's files lie in. Raises UsageError on an address of a kind that is not known."""
+    from builder.triton.disk import Disk
+
+    if _ADDRESS.match(str(repository)):
+        raise UsageError(
+            f"{repository} is an address; a repository is a folder on this machine.",
+            fix="publish into a folder, then copy it: a version is whole once its folder is there.",
+        )
+    return Disk(Path(repository))
