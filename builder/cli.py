@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
-from builder.releases import DEFAULT, OLDEST
+from builder.releases import DEFAULT, OLDEST, PINNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,13 +200,32 @@ def serve(
         Path | None, typer.Option(help="a tritonserver to use, where not the one in nvidia-pytriton")
     ] = None,
     server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+    model_config_name: Annotated[
+        str, typer.Option(help="run models by configs/<this>.pbtxt, where they have it: cpu, gpu")
+    ] = "",
+    print_command: Annotated[
+        bool, typer.Option("--print-command", help="start nothing: print how a production server is started")
+    ] = False,
+    triton: Annotated[str, typer.Option(help="the container's tag in that line")] = PINNED.name,
 ) -> None:
     """Serve every model of the repository with a real tritonserver on this machine, until Ctrl-C."""
     from builder import console, flow
 
     ports = {"grpc_port": grpc_port, "http_port": http_port, "metrics_port": metrics_port}
+    if print_command:
+        with console.talking():
+            told = flow.launch(repository, **ports, config_name=model_config_name, triton=triton)
+        console.print_text(told)
+        return
     with console.talking() as progress:
-        running = flow.serve(repository, **ports, server=server, server_python=server_python, progress=progress)
+        running = flow.serve(
+            repository,
+            **ports,
+            config_name=model_config_name,
+            server=server,
+            server_python=server_python,
+            progress=progress,
+        )
     with running:
         console.show_server(running)
         code = console.streaming(running)

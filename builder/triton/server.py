@@ -150,15 +150,15 @@ def start(
     models: Sequence[str] | None = None,
     server: Path | None = None,
     server_python: Path | None = None,
-    config_name: str = "",
     log: Path | None = None,
+    flags: Sequence[str] = (),
     timeout_s: float = 600.0,
 ) -> Server:
     """Start tritonserver on 127.0.0.1 and return once every model is ready to answer.
 
     Port 0 takes a free one. `models`: None loads all of the repository, an empty sequence none; more come by `load`.
     `server`: a tritonserver with backends of its own; `server_python`: an interpreter whose nvidia-pytriton to use.
-    `config_name`: a model with configs/<config_name>.pbtxt is run by that. `log`: where the server's output goes. Raises UsageError (no such repository or model), Unreachable (port taken,
+    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. Raises UsageError (no such repository or model), Unreachable (port taken,
     nothing to run, a model that does not load, with the reason).
     """
     there = repositories.models(repository)
@@ -177,7 +177,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                _command(embedding, folder, repository, wanted, ports, config_name),
+                [*_command(embedding, folder, repository, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -201,7 +201,7 @@ def start(
 
 
 def _command(
-    embedding: Embedding, folder: Path, repository: Path, models: Sequence[str], ports: Sequence[int], config_name: str
+    embedding: Embedding, folder: Path, repository: Path, models: Sequence[str], ports: Sequence[int]
 ) -> list[str]:
     grpc_port, http_port, metrics_port = ports
     return [
@@ -211,7 +211,6 @@ def _command(
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
-        *([f"--model-config-name={config_name}"] if config_name else []),
         # Strict, one version that ever failed to load keeps the server unready for good, also once it is deleted.
         "--strict-readiness=false",
         f"--http-address={_HOST}",

@@ -31,7 +31,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_what_was_published_for_a_gpu_is_served_by_a_cpu(repository):
-    with start(repository, config_name="cpu") as server:
+    with start(repository, flags=["--model-config-name=cpu"]) as server:
         with Client(server.grpc) as client:
             answers = client.predict("scaled", ROWS)
         with InferenceServerClient(server.grpc) as wire:
@@ -46,7 +46,7 @@ def test_what_was_published_for_a_gpu_is_served_by_a_cpu(repository):
 def test_a_server_without_a_gpu_says_so_and_does_not_start(repository, name):
     """Triton's own word, before any backend is asked."""
     with pytest.raises(Unreachable, match="has kind KIND_GPU but no GPUs are available"):
-        start(repository, config_name=name)
+        start(repository, flags=[f"--model-config-name={name}"] if name else [])
 
 
 @pytest.fixture(scope="module")
