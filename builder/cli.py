@@ -65,6 +65,20 @@ Timezone = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
 HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
+LOAD = "a server to roll it out to, grpc://host:8001 or http://host:8000; give each: all of them take it, or none"
+Load = Annotated[list[str] | None, typer.Option("--load", help=LOAD)]
+LoadHeader = Annotated[
+    str,
+    typer.Option(
+        envvar="TRITONBUILD_LOAD_HEADER", help="NAME=VALUE, where the servers let nobody load models without it"
+    ),
+]
+Gated = Annotated[
+    bool, typer.Option("--gate", help="refuse what is less equal to Spark, or slower, than the version now served")
+]
+GateLatency = Annotated[
+    float | None, typer.Option(min=0, help="the gate, with the factor by which a row may take longer [default: 1.25]")
+]
 
 HERE = Path("model_repository")
 GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
@@ -161,6 +175,10 @@ def publish(
     registry_uri: RegistryUri = None,
     ansi: Ansi = None,
     timezone: Timezone = None,
+    load: Load = None,
+    load_header: LoadHeader = "",
+    gate: Gated = False,
+    gate_latency: GateLatency = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
@@ -182,12 +200,63 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
+<<<<<<< HEAD
             settings=_wish(flags, settings or (), settings_file, cpus),
+=======
+            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
+            load=load or (),
+            load_header=load_header,
+            gate=_gate(gate, gate_latency),
+>>>>>>> roll
             progress=progress,
         )
     console.show(outcome, as_json)
     if explain and not as_json:
         console.show_settings(outcome.settings)
+
+
+@app.command()
+def rollout(
+    name: Name,
+    load: Annotated[list[str], typer.Option("--load", help=LOAD)],
+    repository: Repository = HERE,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that the repository serves")] = None,
+    load_header: LoadHeader = "",
+    gate: Gated = False,
+    gate_latency: GateLatency = None,
+    as_json: Json = False,
+) -> None:
+    """Roll a version of the repository out: proven on every server under another name, then served on all or on none."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.rollout(
+            name,
+            repository,
+            version=version,
+            load=load,
+            load_header=load_header,
+            gate=_gate(gate, gate_latency),
+            progress=progress,
+        )
+    console.show(outcome, as_json)
+
+
+@app.command()
+def rollback(
+    name: Name,
+    repository: Repository = HERE,
+    to: Annotated[int | None, typer.Option(min=1, help="default: the highest version below the one served")] = None,
+    load: Load = None,
+    load_header: LoadHeader = "",
+    as_json: Json = False,
+) -> None:
+    """Serve an older version again: in the repository, then on every server. One that polls needs no --load."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.rollback(name, repository, to=to, load=load or (), load_header=load_header, progress=progress)
+    console.show(outcome, as_json)
 
 
 @app.command()
@@ -398,6 +467,12 @@ def _wish(flags: dict[str, object], settings: Sequence[str], file: Path | None, 
         given[name.strip()] = value.strip()
     beside = Path(FILE)
     return Wish(given, file or (beside if beside.exists() else None), cpus)
+
+
+def _gate(wanted: bool, latency: float | None) -> float | None:
+    from builder.gating import ALLOWED
+
+    return latency if latency is not None else ALLOWED if wanted else None
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

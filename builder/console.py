@@ -16,6 +16,7 @@ from rich.table import Table
 from builder import outcomes
 from builder.errors import TritonbuildError
 from builder.releases import spans
+from builder.rollouts import Rollout
 from builder.types import TensorSpec, to_json
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def tell_error(error: TritonbuildError, as_json: bool) -> None:
     if error.fix:
         console.print(f"  [bold]fix[/]  {escape(error.fix)}", soft_wrap=True)
     if as_json:
-        print_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
+        told = {"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}}
+        print_json(told if error.report is None else told | {"rollout": error.report.json()})
 
 
 def say(text: str) -> None:
@@ -103,6 +105,8 @@ def show(outcome: Told, as_json: bool = False) -> None:
         print_json(outcome.json())
         return
     match outcome:
+        case Rollout():
+            _show_rollout(outcome)
         case outcomes.Checked():
             _show_checked(outcome)
         case outcomes.Publication():
@@ -225,10 +229,30 @@ def _show_publication(outcome: outcomes.Publication) -> None:
         out.print(escape(f"note  {note}"), soft_wrap=True)
     if outcome.parity is None:
         out.print("[yellow]unproven[/]  no evidence: nobody has compared these answers with Spark's")
-        return
-    proof = outcome.manifest["proof"]
-    _show_parity({f"Spark {proof['spark_version']}": outcome.parity})
-    out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
+    else:
+        proof = outcome.manifest["proof"]
+        _show_parity({f"Spark {proof['spark_version']}": outcome.parity})
+        out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
+    if outcome.rollout is not None:
+        _show_rollout(outcome.rollout)
+
+
+def _show_rollout(outcome: Rollout) -> None:
+    out = _stdout()
+    if outcome.gate is not None:
+        out.print(escape(f"gate  {outcome.gate.words()}"), soft_wrap=True)
+    reports = {part.server: part.parity for part in outcome.servers if part.parity is not None}
+    if reports:
+        _show_parity(reports)
+    for part in outcome.servers:
+        compared = f"on {part.parity.rows:,} rows as Spark did" if part.parity else "[yellow]compared with nothing[/]"
+        unready = "" if part.ready else "; the server says that it is not ready"
+        out.print(f"{escape(part.server)}  answers by version {part.answers}, {compared}{unready}", soft_wrap=True)
+    if outcome.done:
+        was = f", before it {outcome.before}" if outcome.before not in (None, outcome.version) else ""
+        where = f"on {len(outcome.servers)} servers" if len(outcome.servers) != 1 else "on 1 server"
+        out.print(f"{escape(outcome.name)} version {outcome.version} is [green]served[/] "
+                  f"{where if outcome.servers else 'by the repository'}{was}")  # fmt: skip
 
 
 def _show_parity(reports: Any) -> None:

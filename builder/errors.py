@@ -16,17 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class TritonbuildError(Exception):
-    """Base of every error with an exit code. `fix` is advice, or empty where there is none."""
+    """Base of every error with an exit code. `fix` is advice, or empty where there is none.
+
+    `report`: what was done until then, where there is more to tell than the message does; it has `json()`.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, fix: str = "") -> None:
+    def __init__(self, message: str, *, fix: str = "", report: Any = None) -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
+        self.report = report
 
     def __str__(self) -> str:
         return f"{self.message}\nfix: {self.fix}" if self.fix else self.message

@@ -12,6 +12,7 @@ from builder.errors import UsageError
 from builder.outcomes import Answer, Benchmark, Checked, Inventory, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
+from builder.rollouts import Rollout
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ __all__ = [
     "prune",
     "publish",
     "record",
+    "rollback",
+    "rollout",
     "serve",
     "stages",
     "verify",
@@ -119,19 +122,24 @@ def publish(
     evidence_in_repository: bool = False,
     triton: str = DEFAULT.name,
     settings: Wish | None = None,
+    load: Sequence[str] = (),
+    load_header: str = "",
+    gate: float | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
-    `triton`: the oldest release that shall run it.
+    `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
+    `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
 
-    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
+    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
     from builder.converting import convert
     from builder.graph.lowering import lower
     from builder.graph.rules import session_of
     from builder.proving import prove, settled
-    from builder.publishing import check_null, choose_name, write
+    from builder.publishing import check_null, choose_name, prepare
+    from builder.rolling import bring, reached
     from builder.sparkml.reader import read_pipeline
     from builder.stages import all_rules
     from builder.triton.settings import Wish, choose
@@ -144,24 +152,60 @@ def publish(
     model = wanted.fetch()
     name = choose_name(name, model)
     choose(name, settings)  # a wish that makes no sense is told before any work
-    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
-    progress.step(f"compiling {len(pipeline.stages)} stages")
-    null_text, rules = check_null(wanted.null_text), all_rules()
-    compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
-    other = wanted.converter
-    if other and null_text != NULL_TEXT:
-        raise UsageError(
-            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
-            fix="leave one of the two out.",
+    with reached(load, load_header, name, progress) as fleet:
+        pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+        progress.step(f"compiling {len(pipeline.stages)} stages")
+        null_text, rules = check_null(wanted.null_text), all_rules()
+        compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
+        other = wanted.converter
+        if other and null_text != NULL_TEXT:
+            raise UsageError(
+                "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
+                fix="leave one of the two out.",
+            )
+        servable = convert(model, wanted.outputs, target, other) if other else compiled()
+        every = None if other else partial(compiled, proof=True, every_column=True)
+        proof = prove(model, servable, every, unproven, progress)
+        session = session_of(pipeline.stages, rules)
+        prepared = prepare(
+            name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
         )
-    servable = convert(model, wanted.outputs, target, other) if other else compiled()
-    every = None if other else partial(compiled, proof=True, every_column=True)
-    proof = prove(model, servable, every, unproven, progress)
-    progress.step(f"writing {name} to {repository}")
-    session = session_of(pipeline.stages, rules)
-    return write(
-        repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
-    )
+        return bring(repository, prepared, every, fleet, gate, progress)
+
+
+def rollout(
+    name: str,
+    repository: Path,
+    *,
+    version: int | None = None,
+    load: Sequence[str],
+    load_header: str = "",
+    gate: float | None = None,
+    progress: Progress | None = None,
+) -> Rollout:
+    """A version of the repository, by default the one it serves, to servers: proven on each first, on all or on none."""
+    from builder.rolling import reached, turn_to
+
+    progress = progress or Silent()
+    with reached(load, load_header, name, progress) as fleet:
+        return turn_to(repository, name, version, fleet, gate, progress)
+
+
+def rollback(
+    name: str,
+    repository: Path,
+    *,
+    to: int | None = None,
+    load: Sequence[str] = (),
+    load_header: str = "",
+    progress: Progress | None = None,
+) -> Rollout:
+    """Serve an older version again, by default the highest below the one served. Servers that poll need no `load`."""
+    from builder.rolling import reached, roll_back
+
+    progress = progress or Silent()
+    with reached(load, load_header, name, progress) as fleet:
+        return roll_back(repository, name, to, fleet, progress)
 
 
 def held(repository: Path, names: Sequence[str] = ()) -> Inventory:

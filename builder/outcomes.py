@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from builder.bench import Latency
     from builder.evidence import ParityReport
     from builder.graph.needs import Graph
+    from builder.rollouts import Rollout
     from builder.stages.listing import Listed
     from builder.triton.inventory import Held, Untrue
     from builder.triton.settings import Chosen
@@ -131,6 +132,7 @@ class Publication:
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
     settings: Chosen
+    rollout: Rollout | None = None
 
     def json(self) -> dict[str, Any]:
         return {
@@ -141,6 +143,7 @@ class Publication:
             "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),
+            "rollout": self.rollout and self.rollout.json(),
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
+    from builder.rollouts import Rollout
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.layout import Repository
-    from builder.triton.settings import Settings, Wish
+    from builder.triton.layout import Files, Repository
+    from builder.triton.repository import Published
+    from builder.triton.settings import Chosen, Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -45,8 +48,25 @@ def check_null(text: str) -> str:
     return text
 
 
-def write(
-    repository: Repository,
+@dataclass(frozen=True)
+class Prepared:
+    """A version, all of it in memory; nothing is written yet.
+
+    `version`: the one given, else MLflow's; None: the next free integer. `files`: what lies in the version's folder.
+    `beside`: what lies beside the versions, made of `settings`.
+    """
+
+    name: str
+    version: int | None
+    files: Files
+    beside: Files
+    manifest: Mapping[str, Any]
+    proof: Proof | None
+    settings: Chosen
+    notes: tuple[str, ...]
+
+
+def prepare(
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -57,16 +77,10 @@ def write(
     target: Target,
     session: Session,
     wish: Wish,
-) -> Publication:
-    """Write config, model, manifest and evidence as one version, whole or not at all.
-
-    `session`: in which session Spark gives these answers, where they hang on it.
-    The version is the one given, else MLflow's, else the next free integer.
-    Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
-    """
+) -> Prepared:
+    """Config, model, manifest and evidence. `session`: in which Spark gives these answers, where they hang on it."""
     from builder.graph.needs import graph_of
     from builder.graph.weights import files_of
-    from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -91,17 +105,33 @@ def write(
         beside=beside,
         settings=chosen,
     )
+    notes = (*model.notes, *_on_gpu(chosen.settings, placement))
     everything = {**files, MANIFEST: to_json(document).encode()}
-    placed = write_version(repository, name, version or model.version, everything, beside)
+    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, notes)
+
+
+def place(repository: Repository, prepared: Prepared) -> Published:
+    """Write it as one version, whole or not at all.
+
+    Raises UsageError where that version is there with other content, Unreachable where the store refuses.
+    """
+    from builder.triton.repository import write_version
+
+    return write_version(repository, prepared.name, prepared.version, prepared.files, prepared.beside)
+
+
+def publication(prepared: Prepared, placed: Published, rollout: Rollout | None = None) -> Publication:
+    """What `publish` comes back with."""
     return Publication(
-        name,
+        prepared.name,
         placed.version,
         placed.path,
         placed.changed,
-        proof.report if proof else None,
-        document,
-        (*model.notes, *placed.notes, *_on_gpu(chosen.settings, placement)),
-        chosen,
+        prepared.proof.report if prepared.proof else None,
+        prepared.manifest,
+        (*prepared.notes, *placed.notes),
+        prepared.settings,
+        rollout,
     )
 
 

@@ -111,13 +111,13 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
     from tritonclient.grpc import model_config_pb2
 
     from builder.graph.identity import identity_of
+    from builder.triton.layout import is_setting
     from builder.triton.repository import versions, write_version
 
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
-        version = str(versions(repository, name)[-1])
-        shutil.copytree(repository / name / version, own / name / version)
-        shutil.copy(repository / name / "config.pbtxt", own / name)
+        there = versions(repository, name)
+        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, there[:-1]), "tmp.*"))
         try:
             text = (own / name / "config.pbtxt").read_text("utf-8")
             config = text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -128,8 +128,11 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
             ) from error
         config.name = EMPTY
         identity = identity_of(model.inputs, model.outputs)
+        placed = (file for file in (own / name).rglob("*") if file.is_file())
+        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
+        settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/
         text = text_format.MessageToString(config, as_utf8=True)
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, {"config.pbtxt": text.encode()})
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, settings | {"config.pbtxt": text.encode()})
         yield own
 
 

@@ -110,6 +110,7 @@ def test_bench_measures_the_model_and_an_empty_one_in_turns(registered):
                          "--concurrency", "1", "--spark", registered.trained, "--schema", registered.schema,
                          "--json")  # fmt: skip
 
+    assert result.exit_code == 0, result.stderr
     latencies = json.loads(result.stdout)["latencies"]
     assert [(one["target"], one["protocol"]) for one in latencies] == [
         ("carriers", "gRPC"),
