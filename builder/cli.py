@@ -200,14 +200,10 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-<<<<<<< HEAD
             settings=_wish(flags, settings or (), settings_file, cpus),
-=======
-            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
             load=load or (),
             load_header=load_header,
             gate=_gate(gate, gate_latency),
->>>>>>> roll
             progress=progress,
         )
     console.show(outcome, as_json)
