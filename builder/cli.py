@@ -179,10 +179,13 @@ def publish(
     load_header: LoadHeader = "",
     gate: Gated = False,
     gate_latency: GateLatency = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="append what was published, or why not, to a file, in Markdown")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
-    from builder import console, flow
+    from builder import console, flow, summarizing
 
     flags: dict[str, object] = {
         "max_batch_size": max_batch_size,
@@ -190,7 +193,7 @@ def publish(
         "instances": instances,
     }
     flags |= {"intra_op_threads": threads, "device": device}
-    with console.talking(as_json) as progress:
+    with console.talking(as_json, summary, source) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
             replace(wanted, null_text=null_marker, converter=converter),
@@ -207,6 +210,7 @@ def publish(
             progress=progress,
         )
     console.show(outcome, as_json)
+    console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
 

@@ -7,14 +7,15 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from builder import outcomes
-from builder.errors import TritonbuildError
+from builder import outcomes, summarizing
+from builder.errors import TritonbuildError, UsageError
 from builder.releases import spans
 from builder.rollouts import Rollout
 from builder.types import TensorSpec, to_json
@@ -65,14 +66,20 @@ class Steps:
 
 
 @contextmanager
-def talking(as_json: bool = False) -> Iterator[Steps]:
-    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass."""
+def talking(as_json: bool = False, summary: Path | None = None, source: str = "") -> Iterator[Steps]:
+    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass.
+
+    `summary`: a file that is told too why `source` was not published.
+    """
     steps = Steps(_stderr())
     try:
+        summarize(summary, "")  # whether it can be written is told before any work
         yield steps
     except TritonbuildError as error:
         steps.finish(failed=True)
         tell_error(error, as_json)
+        if summary is not None and summary.exists():
+            summarize(summary, summarizing.refused(source, error))
         raise SystemExit(error.exit_code) from error
     except BaseException:
         steps.finish(failed=True)
@@ -92,6 +99,17 @@ def tell_error(error: TritonbuildError, as_json: bool) -> None:
     if as_json:
         told = {"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}}
         print_json(told if error.report is None else told | {"rollout": error.report.json()})
+
+
+def summarize(file: Path | None, text: str) -> None:
+    """Append to a summary, which may hold other steps' too. Raises UsageError where the file cannot be written."""
+    if file is None:
+        return
+    try:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error}", fix="give --summary another file.") from error
 
 
 def say(text: str) -> None:
