@@ -33,6 +33,7 @@ __all__ = [
     "check",
     "diff",
     "held",
+    "launch",
     "log_model",
     "predict",
     "prune",
@@ -99,7 +100,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
-    graph = graph_of(servable.model)
+    graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
         wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
@@ -272,6 +273,7 @@ def serve(
     grpc_port: int = 0,
     http_port: int = 0,
     metrics_port: int = 0,
+    config_name: str = "",
     server: Path | None = None,
     server_python: Path | None = None,
     progress: Progress | None = None,
@@ -288,7 +290,20 @@ def serve(
         metrics_port=metrics_port,
         server=server,
         server_python=server_python,
+        flags=[f"--model-config-name={config_name}"] if config_name else (),
     )
+
+
+def launch(
+    repository: Path, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
+) -> str:
+    """How a production server over the repository is started: NVIDIA's container of a release, or a tritonserver of one's own."""
+    from builder.triton.launching import Launch
+    from builder.triton.repository import models
+
+    ports = http_port, grpc_port, metrics_port
+    line = Launch(repository, models(repository), target_of(triton), ports, config_name)
+    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 
 def verify(
