@@ -16,6 +16,7 @@ from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
     from builder.source import FetchedModel
+    from builder.triton.layout import Repository
     from builder.triton.server import Server
     from builder.triton.settings import Wish
 
@@ -110,7 +111,7 @@ def record(
 
 def publish(
     wanted: Wanted,
-    repository: Path,
+    repository: Repository,
     *,
     name: str | None = None,
     version: int | None = None,
@@ -163,14 +164,14 @@ def publish(
     )
 
 
-def held(repository: Path, names: Sequence[str] = ()) -> Inventory:
+def held(repository: Repository, names: Sequence[str] = ()) -> Inventory:
     """What the repository holds: of these models, or of all."""
     from builder.triton.inventory import held
 
     return Inventory(held(repository, names))
 
 
-def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
+def audit(repository: Repository, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
     """Whether every file still is what was published."""
     from builder.triton.inventory import audit
 
@@ -178,7 +179,7 @@ def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None
     return Inventory(*audit(repository, names))
 
 
-def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
+def prune(repository: Repository, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
     """Remove all but the `keep` highest versions of these models, or of all."""
     from builder.triton.inventory import prune
 
@@ -186,7 +187,7 @@ def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bo
 
 
 def serve(
-    repository: Path,
+    repository: Repository,
     *,
     grpc_port: int = 0,
     http_port: int = 0,
@@ -212,7 +213,7 @@ def serve(
 
 def verify(
     name: str,
-    repository: Path,
+    repository: Repository,
     wanted: Wanted | None = None,
     *,
     version: int | None = None,
@@ -240,7 +241,7 @@ def predict(name: str, row: str, *, version: int | None = None, grpc: str) -> An
 
 def bench(
     name: str,
-    repository: Path,
+    repository: Repository,
     *,
     requests: int = 2000,
     concurrencies: Sequence[int] = (1, 4),
