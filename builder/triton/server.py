@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 from builder.errors import Unreachable, UsageError
 from builder.triton import repository as repositories
 from builder.triton.embedding import Embedding, embed
+from builder.triton.stores import store_of
 
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -142,7 +143,7 @@ class Server:
 
 
 def start(
-    repository: Path,
+    repository: repositories.Repository,
     *,
     http_port: int = 0,
     grpc_port: int = 0,
@@ -177,7 +178,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                [*_command(embedding, folder, repository, wanted, ports), *flags],
+                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -201,13 +202,13 @@ def start(
 
 
 def _command(
-    embedding: Embedding, folder: Path, repository: Path, models: Sequence[str], ports: Sequence[int]
+    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int]
 ) -> list[str]:
     grpc_port, http_port, metrics_port = ports
     return [
         str(embedding.binary),
         *embedding.arguments,
-        f"--model-repository={repository.resolve()}",
+        f"--model-repository={repository}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
