@@ -174,6 +174,19 @@ def publish(
     settings: Settings = None,
     settings_file: SettingsFile = None,
     explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
+    write_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-back/--no-write-back",
+            help="tags on MLflow's model version, metrics on its run; default: where it is registered and takes them",
+        ),
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(metavar="ALIAS", help="move this alias to the version, after all else went well")
+    ] = "",
+    log_onnx: Annotated[
+        bool, typer.Option("--log-onnx", help="log the graph into the model's run, too: mlflow models serve runs it")
+    ] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
     null_marker: NullMarker = "␀",
@@ -191,6 +204,7 @@ def publish(
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow
+    from builder.telling import Telling
 
     flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack)
     with console.talking(as_json) as progress:
@@ -207,6 +221,7 @@ def publish(
             load=load or (),
             load_header=load_header,
             gate=_gate(gate, gate_latency),
+            telling=Telling(write_back, promote, log_onnx),
             progress=progress,
         )
     console.show(outcome, as_json)
@@ -381,7 +396,7 @@ def verify(
     source: Annotated[
         str | None, typer.Option(help="take the evidence from there, users' rows included; default: the repository's")
     ] = None,
-    version: Annotated[int | None, typer.Option(min=1, help="default: the highest")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that answers")] = None,
     grpc: GrpcUrl = f"localhost:{GRPC}",
     http: HttpUrl = f"localhost:{HTTP}",
     tracking_uri: TrackingUri = None,

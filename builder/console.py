@@ -229,6 +229,9 @@ def _show_publication(outcome: outcomes.Publication) -> None:
     out.print(escape(f"{outcome.path}") + ("" if outcome.changed else "  (was there already)"), soft_wrap=True)
     for note in outcome.notes:
         out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.mlflow is not None:
+        for line in _told(outcome.mlflow):
+            out.print(escape(f"MLflow  {line}"), soft_wrap=True)
     if outcome.parity is None:
         out.print("[yellow]unproven[/]  no evidence: nobody has compared these answers with Spark's")
     else:
@@ -269,6 +272,17 @@ def _show_rollout(outcome: Rollout) -> None:
         where = f"on {len(outcome.servers)} servers" if len(outcome.servers) != 1 else "on 1 server"
         out.print(f"{escape(outcome.name)} version {outcome.version} is [green]served[/] "
                   f"{where if outcome.servers else 'by the repository'}{was}")  # fmt: skip
+
+
+def _told(told: outcomes.Told) -> Iterator[str]:
+    if told.refused:
+        yield f"{told.subject} was not told: {told.refused} --no-write-back says that it shall not be."
+    if told.tags:
+        yield f"{told.subject} has the tags and its run the metrics" if told.metrics else f"{told.subject} has the tags"
+    if told.onnx:
+        yield f"ONNX at {told.onnx}: mlflow models serve -m {told.onnx}"
+    if told.alias:
+        yield f"alias {told.alias} points to {told.subject}"
 
 
 def _show_parity(reports: Any) -> None:

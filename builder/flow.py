@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from builder.publishing import Prepared
     from builder.releases import Target
     from builder.source import FetchedModel
+    from builder.source.registry import Stores
+    from builder.telling import Telling
     from builder.triton.server import Server
     from builder.triton.settings import Wish
     from builder.types import Servable
@@ -66,6 +68,19 @@ class Wanted:
         from builder.source import fetch
 
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+    @property
+    def shown(self) -> str:
+        """The source, without a password where it is an address."""
+        from builder.source.redacting import discreet
+
+        return discreet(self.source)
+
+    @property
+    def stores(self) -> Stores:
+        from builder.source.registry import Stores
+
+        return Stores(self.tracking_uri, self.registry_uri)
 
 
 def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
@@ -129,32 +144,38 @@ def publish(
     load: Sequence[str] = (),
     load_header: str = "",
     gate: float | None = None,
+    telling: Telling | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
     `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
     `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
+    `telling`: what MLflow shall hear of it.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
     from builder.publishing import choose_name
     from builder.rolling import bring, reached
+    from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.source}")
+    progress.step(f"fetching {wanted.shown}")
     store_of(repository)
     target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
     choose(name, settings)  # a wish that makes no sense is told before any work
+    registry = begin(model, wanted.stores, telling or Telling())
     with reached(load, load_header, name, progress) as fleet:
-        prepared, every = _prepared(
+        prepared, every, plain = _prepared(
             wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
-        return bring(repository, prepared, every, fleet, gate, progress)
+        tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
+        published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
+        return replace(published, mlflow=registry.told)
 
 
 def diff(
@@ -176,16 +197,16 @@ def diff(
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.source}")
+    progress.step(f"fetching {wanted.shown}")
     store_of(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
     choose(name, settings)
-    prepared, _ = _prepared(
+    prepared, *_ = _prepared(
         wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
     )
     progress.step(f"comparing with {repository}")
-    return difference(wanted.source, repository, prepared)
+    return difference(wanted.shown, repository, prepared)
 
 
 def rollout(
@@ -337,8 +358,11 @@ def _prepared(
     target: Target,
     settings: Wish,
     progress: Progress,
-) -> tuple[Prepared, Callable[[], Servable] | None]:
-    """Read, lower, prove: a version in memory, and its graph with every stage's column, where there is such a graph."""
+) -> tuple[Prepared, Callable[[], Servable] | None, Callable[[], Servable]]:
+    """Read, lower, prove: a version in memory.
+
+    With it its graph with every stage's column, where there is such a graph, and its graph that takes columns unpacked.
+    """
     from builder.converting import convert
     from builder.graph.lowering import lower
     from builder.graph.rules import session_of
@@ -371,4 +395,4 @@ def _prepared(
     prepared = prepare(
         name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
-    return prepared, every
+    return prepared, every, compiled if servable.packs else lambda: servable

@@ -77,11 +77,11 @@ def measure_spark(source: FetchedModel, repository: Path, name: str, progress: P
 
 
 def published(repository: Path, name: str) -> tuple[Table, Servable]:
-    """Rows to ask (the evidence's, else one row of nulls and zeros) and the model of the highest version."""
-    from builder.triton.repository import read_manifest, versions
+    """Rows to ask (the evidence's, else one row of nulls and zeros) and the model of the version that answers."""
+    from builder.triton.repository import read_manifest, serving
 
     manifest = read_manifest(repository, name)
-    folder = repository / name / str(versions(repository, name)[-1])
+    folder = repository / name / str(serving(repository, name))
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
     try:
@@ -113,13 +113,12 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
     from tritonclient.grpc import model_config_pb2
 
     from builder.graph.identity import identity_of
-    from builder.triton.layout import is_setting
-    from builder.triton.repository import versions, write_version
+    from builder.triton.repository import CONFIG, LABELS, WARMUP, serving, versions, write_version
 
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
-        there = versions(repository, name)
-        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, there[:-1]), "tmp.*"))
+        others = {*versions(repository, name)} - {serving(repository, name)}
+        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, others), "tmp.*"))
         try:
             text = (own / name / "config.pbtxt").read_text("utf-8")
             config = text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -130,11 +129,11 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
             ) from error
         config.name = EMPTY
         identity = identity_of(model.travelling, model.outputs)
-        placed = (file for file in (own / name).rglob("*") if file.is_file())
-        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
-        settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/
-        text = text_format.MessageToString(config, as_utf8=True)
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, settings | {"config.pbtxt": text.encode()})
+        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in (own / name / WARMUP).glob("*")}
+        if (own / name / LABELS).is_file():
+            beside[LABELS] = (own / name / LABELS).read_bytes()
+        beside[CONFIG] = text_format.MessageToString(config, as_utf8=True).encode()
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, beside)
         yield own
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Protocol = Literal["grpc", "http"]
 TIMEOUT_S = 60.0
-LOAD_TIMEOUT_S = 600.0  # a forest of 8 million nodes needs 11 s to open
 
 
 @dataclass(frozen=True)
@@ -121,16 +120,6 @@ class Client:
                 config = self._config(model, key[1])
             self._known[key] = _info(model, config)
         return self._known[key]
-
-    def load(self, model: str) -> None:
-        """Have the server load a model, or its newest version (it must run with explicit model control).
-
-        Raises UsageError with the server's reason where the model does not load, Unreachable.
-        """
-        self._known = {key: info for key, info in self._known.items() if key[0] != model}
-        options = {"client_timeout": LOAD_TIMEOUT_S} if self.protocol == "grpc" else {}
-        with self._errors(model):
-            self._connection(LOAD_TIMEOUT_S).load_model(model, **options)
 
     def predict(self, model: str, rows: Table, version: str = "", timeout_s: float | None = None) -> Table:
         """Every output for every row, in order; more than the model's max_batch_size go as several requests.
