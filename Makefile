@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,direct,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random mutants releases rollouts bench big lint
+.PHONY: help install demo test table conformance random mutants releases rollouts bench wide big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,9 @@ rollouts: install  ## 20 rollouts and 5 rollbacks on real servers under 8 busy c
 
 bench: install  ## where the README's numbers come from
 	$(BIN)/python -m benchmarks
+
+wide: install  ## 10, 100 and 500 columns, packed beside unpacked, in turns on one server
+	$(BIN)/python -m benchmarks.wide
 
 big: install  ## forests, vocabularies and factors of up to 2.1 GB, published and served
 	$(BIN)/python -m benchmarks.big
