@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
-from builder.releases import DEFAULT, OLDEST
+from builder.releases import DEFAULT, OLDEST, PINNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +62,7 @@ MaxQueueDelay = Annotated[int | None, typer.Option(help="microseconds to wait fo
 Instances = Annotated[int | None, typer.Option(help="copies of the model that answer side by side")]
 Threads = Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")]
 Cpus = Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")]
+Device = Annotated[str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")]
 Pack = Annotated[
     bool | None, typer.Option("--pack/--no-pack", help="scalar inputs as one tensor a kind; default: above a width")
 ]
@@ -169,6 +170,7 @@ def publish(
     max_queue_delay_us: MaxQueueDelay = None,
     instances: Instances = None,
     threads: Threads = None,
+    device: Device = None,
     cpus: Cpus = None,
     pack: Pack = None,
     settings: Settings = None,
@@ -200,14 +202,17 @@ def publish(
     load_header: LoadHeader = "",
     gate: Gated = False,
     gate_latency: GateLatency = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="append what was published, or why not, to a file, in Markdown")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
-    from builder import console, flow
+    from builder import console, flow, summarizing
     from builder.telling import Telling
 
-    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack)
-    with console.talking(as_json) as progress:
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    with console.talking(as_json, summary, source) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
             replace(wanted, null_text=null_marker, converter=converter),
@@ -225,6 +230,7 @@ def publish(
             progress=progress,
         )
     console.show(outcome, as_json)
+    console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
 
@@ -241,6 +247,7 @@ def diff(
     max_queue_delay_us: MaxQueueDelay = None,
     instances: Instances = None,
     threads: Threads = None,
+    device: Device = None,
     cpus: Cpus = None,
     pack: Pack = None,
     settings: Settings = None,
@@ -261,7 +268,7 @@ def diff(
     """Say what publishing SOURCE with these flags would change against what is served, and write nothing."""
     from builder import console, flow
 
-    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack)
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
     with console.talking(as_json) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.diff(
@@ -337,13 +344,32 @@ def serve(
         Path | None, typer.Option(help="a tritonserver to use, where not the one in nvidia-pytriton")
     ] = None,
     server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+    model_config_name: Annotated[
+        str, typer.Option(help="run models by configs/<this>.pbtxt, where they have it: cpu, gpu")
+    ] = "",
+    print_command: Annotated[
+        bool, typer.Option("--print-command", help="start nothing: print how a production server is started")
+    ] = False,
+    triton: Annotated[str, typer.Option(help="the container's tag in that line")] = PINNED.name,
 ) -> None:
     """Serve every model of the repository with a real tritonserver on this machine, until Ctrl-C."""
     from builder import console, flow
 
     ports = {"grpc_port": grpc_port, "http_port": http_port, "metrics_port": metrics_port}
+    if print_command:
+        with console.talking():
+            told = flow.launch(repository, **ports, config_name=model_config_name, triton=triton)
+        console.print_text(told)
+        return
     with console.talking() as progress:
-        running = flow.serve(repository, **ports, server=server, server_python=server_python, progress=progress)
+        running = flow.serve(
+            repository,
+            **ports,
+            config_name=model_config_name,
+            server=server,
+            server_python=server_python,
+            progress=progress,
+        )
     with running:
         console.show_server(running)
         code = console.streaming(running)
@@ -511,6 +537,7 @@ def _flags(
     instances: int | None,
     threads: int | None,
     pack: bool | None,
+    device: str | None,
 ) -> dict[str, int | str | None]:
     """The settings that have a flag of their own."""
     return {
@@ -519,6 +546,7 @@ def _flags(
         "instances": instances,
         "intra_op_threads": threads,
         "pack": None if pack is None else "always" if pack else "never",
+        "device": device,
     }
 
 

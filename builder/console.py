@@ -7,15 +7,16 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from builder import outcomes
+from builder import outcomes, summarizing
 from builder.differences import Difference
-from builder.errors import TritonbuildError
+from builder.errors import TritonbuildError, UsageError
 from builder.releases import spans
 from builder.rollouts import Rollout
 from builder.types import TensorSpec, to_json
@@ -66,14 +67,20 @@ class Steps:
 
 
 @contextmanager
-def talking(as_json: bool = False) -> Iterator[Steps]:
-    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass."""
+def talking(as_json: bool = False, summary: Path | None = None, source: str = "") -> Iterator[Steps]:
+    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass.
+
+    `summary`: a file that is told too why `source` was not published.
+    """
     steps = Steps(_stderr())
     try:
+        summarize(summary, "")  # whether it can be written is told before any work
         yield steps
     except TritonbuildError as error:
         steps.finish(failed=True)
         tell_error(error, as_json)
+        if summary is not None and summary.exists():
+            summarize(summary, summarizing.refused(source, error))
         raise SystemExit(error.exit_code) from error
     except BaseException:
         steps.finish(failed=True)
@@ -93,6 +100,17 @@ def tell_error(error: TritonbuildError, as_json: bool) -> None:
     if as_json:
         told = {"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}}
         print_json(told if error.report is None else told | {"rollout": error.report.json()})
+
+
+def summarize(file: Path | None, text: str) -> None:
+    """Append to a summary, which may hold other steps' too. Raises UsageError where the file cannot be written."""
+    if file is None:
+        return
+    try:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error}", fix="give --summary another file.") from error
 
 
 def say(text: str) -> None:
@@ -201,6 +219,7 @@ def _show_checked(outcome: outcomes.Checked) -> None:
             out.print(escape(f"invalid ±{reason.code}  {reason.stage} ({reason.column}): {reason.reason}"))
         out.print(f"\ngraph     {outcome.size}")
         out.print(f"Triton    {spans(outcome.releases)}")
+        out.print(f"GPU       {outcome.on_gpu}", soft_wrap=True)
         out.print("evidence  " + ("there" if outcome.evidence else "none: publish wants it, or --unproven"))
     for warning in outcome.warnings:
         out.print(escape(f"mind  {warning}"), soft_wrap=True)

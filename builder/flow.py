@@ -33,6 +33,7 @@ __all__ = [
     "check",
     "diff",
     "held",
+    "launch",
     "log_model",
     "predict",
     "prune",
@@ -99,7 +100,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
-    graph = graph_of(servable.model)
+    graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
         wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
@@ -197,7 +198,7 @@ def diff(
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.shown}")
+    progress.step(f"fetching {wanted.source}")
     store_of(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
@@ -206,7 +207,7 @@ def diff(
         wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
     )
     progress.step(f"comparing with {repository}")
-    return difference(wanted.shown, repository, prepared)
+    return difference(wanted.source, repository, prepared)
 
 
 def rollout(
@@ -272,6 +273,7 @@ def serve(
     grpc_port: int = 0,
     http_port: int = 0,
     metrics_port: int = 0,
+    config_name: str = "",
     server: Path | None = None,
     server_python: Path | None = None,
     progress: Progress | None = None,
@@ -288,7 +290,20 @@ def serve(
         metrics_port=metrics_port,
         server=server,
         server_python=server_python,
+        flags=[f"--model-config-name={config_name}"] if config_name else (),
     )
+
+
+def launch(
+    repository: Path, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
+) -> str:
+    """How a production server over the repository is started: NVIDIA's container of a release, or a tritonserver of one's own."""
+    from builder.triton.launching import Launch
+    from builder.triton.repository import models
+
+    ports = http_port, grpc_port, metrics_port
+    line = Launch(repository, models(repository), target_of(triton), ports, config_name)
+    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 
 def verify(
@@ -359,9 +374,8 @@ def _prepared(
     settings: Wish,
     progress: Progress,
 ) -> tuple[Prepared, Callable[[], Servable] | None, Callable[[], Servable]]:
-    """Read, lower, prove: a version in memory.
-
-    With it its graph with every stage's column, where there is such a graph, and its graph that takes columns unpacked.
+    """Read, lower, prove: a version in memory; its graph with every stage's column, where there is such a graph; and the
+    one that takes each column by itself.
     """
     from builder.converting import convert
     from builder.graph.lowering import lower
@@ -388,11 +402,12 @@ def _prepared(
             "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
             fix="leave --pack (or the setting pack) out.",
         )
-    servable = convert(model, wanted.outputs, target, other) if other else compiled(pack=pack)
+    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
+    servable = plain() if other else compiled(pack=pack)
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     session = session_of(pipeline.stages, rules)
     prepared = prepare(
         name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
-    return prepared, every, compiled if servable.packs else lambda: servable
+    return prepared, every, plain

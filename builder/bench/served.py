@@ -113,7 +113,8 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
     from tritonclient.grpc import model_config_pb2
 
     from builder.graph.identity import identity_of
-    from builder.triton.repository import CONFIG, LABELS, WARMUP, serving, versions, write_version
+    from builder.triton.layout import is_setting
+    from builder.triton.repository import serving, versions, write_version
 
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
@@ -129,11 +130,11 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
             ) from error
         config.name = EMPTY
         identity = identity_of(model.travelling, model.outputs)
-        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in (own / name / WARMUP).glob("*")}
-        if (own / name / LABELS).is_file():
-            beside[LABELS] = (own / name / LABELS).read_bytes()
-        beside[CONFIG] = text_format.MessageToString(config, as_utf8=True).encode()
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, beside)
+        placed = (file for file in (own / name).rglob("*") if file.is_file())
+        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
+        settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/
+        text = text_format.MessageToString(config, as_utf8=True)
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, settings | {"config.pbtxt": text.encode()})
         yield own
 
 
