@@ -198,7 +198,7 @@ def diff(
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.source}")
+    progress.step(f"fetching {wanted.shown}")
     store_of(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
@@ -207,7 +207,7 @@ def diff(
         wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
     )
     progress.step(f"comparing with {repository}")
-    return difference(wanted.source, repository, prepared)
+    return difference(wanted.shown, repository, prepared)
 
 
 def rollout(
