@@ -65,8 +65,7 @@ def bring(
     """
     if fleet:
         with alone(repository, prepared.name):
-            change = publishing(repository, prepared, every)
-            published, rollout = roll_out(change, fleet, gate, progress, before, after)
+            published, rollout = roll_out(publishing(repository, prepared, every), fleet, gate, progress, before, after)
         return publication(prepared, published, rollout)
     judged = None
     change = publishing(repository, prepared, every) if gate is not None or after else None

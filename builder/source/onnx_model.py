@@ -39,7 +39,7 @@ def write_onnx_model(folder: Path, servable: Servable, *, name: str, run_id: str
         ) from error
 
     data = folder.parent / DATA
-    files = {"model.onnx": servable.model, **files_of(servable.weights)}
+    files: dict[str, bytes | memoryview] = {"model.onnx": servable.model, **files_of(servable.weights)}
     for path, content in {**files, "tensors.json": to_json(_tensors(servable)).encode()}.items():
         (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_bytes(content)
