@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.differences import Difference
 from builder.errors import UsageError
 from builder.outcomes import Answer, Benchmark, Checked, Inventory, Publication, Recording, Support, Verification
 from builder.recording import log_model
@@ -16,18 +17,23 @@ from builder.rollouts import Rollout
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
+    from builder.publishing import Prepared
+    from builder.releases import Target
     from builder.source import FetchedModel
     from builder.source.registry import Stores
     from builder.telling import Telling
     from builder.triton.server import Server
     from builder.triton.settings import Wish
+    from builder.types import Servable
 
 __all__ = [
     "Wanted",
     "audit",
     "bench",
     "check",
+    "diff",
     "held",
+    "launch",
     "log_model",
     "predict",
     "prune",
@@ -94,7 +100,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
-    graph = graph_of(servable.model)
+    graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
         wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
@@ -150,14 +156,8 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.converting import convert
-    from builder.graph.lowering import lower
-    from builder.graph.rules import session_of
-    from builder.proving import prove, settled
-    from builder.publishing import check_null, choose_name, prepare
+    from builder.publishing import choose_name
     from builder.rolling import bring, reached
-    from builder.sparkml.reader import read_pipeline
-    from builder.stages import all_rules
     from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
     from builder.triton.stores import store_of
@@ -171,26 +171,43 @@ def publish(
     choose(name, settings)  # a wish that makes no sense is told before any work
     registry = begin(model, wanted.stores, telling or Telling())
     with reached(load, load_header, name, progress) as fleet:
-        pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
-        progress.step(f"compiling {len(pipeline.stages)} stages")
-        null_text, rules = check_null(wanted.null_text), all_rules()
-        compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
-        other = wanted.converter
-        if other and null_text != NULL_TEXT:
-            raise UsageError(
-                "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
-                fix="leave one of the two out.",
-            )
-        servable = convert(model, wanted.outputs, target, other) if other else compiled()
-        every = None if other else partial(compiled, proof=True, every_column=True)
-        proof = prove(model, servable, every, unproven, progress)
-        session = session_of(pipeline.stages, rules)
-        prepared = prepare(
-            name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+        prepared, every, plain = _prepared(
+            wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
-        tell = partial(registry.tell, prepared.manifest, prepared.version, servable, progress)
+        tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
         published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
         return replace(published, mlflow=registry.told)
+
+
+def diff(
+    wanted: Wanted,
+    repository: Path,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    unproven: bool = False,
+    evidence_in_repository: bool = False,
+    triton: str = DEFAULT.name,
+    settings: Wish | None = None,
+    progress: Progress | None = None,
+) -> Difference:
+    """All of `publish` but the writing, beside what the repository serves. It raises what `publish` raises."""
+    from builder.differing import difference
+    from builder.publishing import choose_name
+    from builder.triton.settings import Wish, choose
+    from builder.triton.stores import store_of
+
+    progress, settings = progress or Silent(), settings or Wish()
+    progress.step(f"fetching {wanted.source}")
+    store_of(repository)
+    model = wanted.fetch()
+    name = choose_name(name, model)
+    choose(name, settings)
+    prepared, *_ = _prepared(
+        wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
+    )
+    progress.step(f"comparing with {repository}")
+    return difference(wanted.source, repository, prepared)
 
 
 def rollout(
@@ -256,6 +273,7 @@ def serve(
     grpc_port: int = 0,
     http_port: int = 0,
     metrics_port: int = 0,
+    config_name: str = "",
     server: Path | None = None,
     server_python: Path | None = None,
     progress: Progress | None = None,
@@ -272,7 +290,20 @@ def serve(
         metrics_port=metrics_port,
         server=server,
         server_python=server_python,
+        flags=[f"--model-config-name={config_name}"] if config_name else (),
     )
+
+
+def launch(
+    repository: Path, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
+) -> str:
+    """How a production server over the repository is started: NVIDIA's container of a release, or a tritonserver of one's own."""
+    from builder.triton.launching import Launch
+    from builder.triton.repository import models
+
+    ports = http_port, grpc_port, metrics_port
+    line = Launch(repository, models(repository), target_of(triton), ports, config_name)
+    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 
 def verify(
@@ -330,3 +361,53 @@ def stages() -> Support:
     from builder.stages.listing import listed
 
     return Support(listed())
+
+
+def _prepared(
+    wanted: Wanted,
+    model: FetchedModel,
+    name: str,
+    version: int | None,
+    unproven: bool,
+    evidence_in_repository: bool,
+    target: Target,
+    settings: Wish,
+    progress: Progress,
+) -> tuple[Prepared, Callable[[], Servable] | None, Callable[[], Servable]]:
+    """Read, lower, prove: a version in memory; its graph with every stage's column, where there is such a graph; and the
+    one that takes each column by itself.
+    """
+    from builder.converting import convert
+    from builder.graph.lowering import lower
+    from builder.graph.rules import session_of
+    from builder.proving import prove, settled
+    from builder.publishing import check_null, prepare
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+    from builder.triton.settings import choose
+
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    progress.step(f"compiling {len(pipeline.stages)} stages")
+    null_text, rules = check_null(wanted.null_text), all_rules()
+    compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
+    other = wanted.converter
+    if other and null_text != NULL_TEXT:
+        raise UsageError(
+            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
+            fix="leave one of the two out.",
+        )
+    pack = choose(name, settings).settings.pack
+    if other and pack == "always":
+        raise UsageError(
+            "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
+            fix="leave --pack (or the setting pack) out.",
+        )
+    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
+    servable = plain() if other else compiled(pack=pack)
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
+    session = session_of(pipeline.stages, rules)
+    prepared = prepare(
+        name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+    )
+    return prepared, every, plain

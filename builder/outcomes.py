@@ -89,7 +89,7 @@ class Checked:
             rows = [(f"`{spec.name}`", str(spec.type), spec.triton, f"[N, {spec.width}]") for spec in specs]
             parts += [markdown_table((title, "type", "Triton", "shape"), rows)] if rows else []
         if self.graph:
-            parts.append(f"{self.size}; Triton {spans(self.releases)}")
+            parts += [f"{self.size}; Triton {spans(self.releases)}", f"On a GPU: {self.on_gpu}"]
         parts += [f"* {text}" for text in (*self.warnings, *self.notes)]
         return "\n\n".join(parts)
 
@@ -99,6 +99,13 @@ class Checked:
         assert self.graph is not None, "what is refused has no graph"
         needs = self.graph.needs
         return f"{self.graph.bytes:,} bytes, {self.graph.nodes:,} nodes, opset {needs.opset}, IR {needs.ir}"
+
+    @property
+    def on_gpu(self) -> str:
+        """What --device gpu would do, in words."""
+        assert self.graph is not None, "what is refused has no graph"
+        placement = self.graph.placement
+        return f"nothing: {placement.why_cpu}." if placement.why_cpu else str(placement)
 
     def _stages(self) -> list[tuple[str, ...]]:
         return [
@@ -321,6 +328,7 @@ def graph_json(graph: Graph) -> dict[str, Any]:
         "opset": needs.opset,
         "ai.onnx.ml": needs.ml,
         "operators": sorted(needs.operators),
+        "cuda": graph.placement.json(),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ import numpy as np
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
+from builder.packing import packing_of
+from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
+    from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
     from builder.rollouts import Rollout
@@ -77,6 +80,7 @@ def prepare(
     wish: Wish,
 ) -> Prepared:
     """Config, model, manifest and evidence. `session`: in which Spark gives these answers, where they hang on it."""
+    from builder.graph.needs import graph_of
     from builder.graph.weights import files_of
     from builder.triton.settings import choose
 
@@ -86,12 +90,25 @@ def prepare(
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
-    beside = _beside(name, model, pipeline, servable, proof, kept, target, chosen.settings)
+    placement = graph_of(servable.model, target).placement
+    labels = _labels(pipeline, servable)
+    beside = _beside(name, model, labels, servable, proof, kept, target, chosen.settings, placement)
     document = manifest(
-        name, model, servable, pipeline.spark_version, proof, target, files, session, beside=beside, settings=chosen
+        name,
+        model,
+        servable,
+        pipeline.spark_version,
+        proof,
+        target,
+        files,
+        session,
+        placement=placement,
+        beside=beside,
+        settings=chosen,
     )
+    notes = (*model.notes, *_on_gpu(chosen.settings, placement))
     everything = {**files, MANIFEST: to_json(document).encode()}
-    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, model.notes)
+    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, notes)
 
 
 def place(repository: Repository, prepared: Prepared) -> Published:
@@ -119,25 +136,33 @@ def publication(prepared: Prepared, placed: Published, rollout: Rollout | None =
     )
 
 
+def _on_gpu(settings: Settings, placement: Placement) -> tuple[str, ...]:
+    """What --device gpu asked for and what the graph gives."""
+    if settings.device != "gpu":
+        return ()
+    return (f"it stays on the CPU: {placement.why_cpu}." if placement.why_cpu else f"on a GPU: {placement}",)
+
+
 def _beside(
     name: str,
     model: FetchedModel,
-    pipeline: SavedPipeline,
+    labels: Mapping[str, tuple[str, ...]],
     servable: Servable,
     proof: Proof | None,
     kept: Evidence | None,
     target: Target,
     settings: Settings,
+    placement: Placement,
 ) -> dict[str, bytes]:
-    """What lies beside a model's versions: config.pbtxt, labels.txt, the rows of warmup/."""
-    from builder.triton.config import write_config
-    from builder.triton.layout import CONFIG, LABELS
+    """What lies beside a model's versions: config.pbtxt, configs/, labels.txt, the rows of warmup/."""
+    from builder.triton.config import write_config, write_configs
+    from builder.triton.layout import LABELS
 
-    labels = _labels(pipeline, servable)
     samples, rows = _warmup(servable, kept, settings.warmup)
-    config = write_config(servable, name, settings, provenance(model, proof, target), labels, samples)
+    told = provenance(model, proof, target)
+    configs = write_configs(placement, settings, partial(write_config, servable, name, settings, told, labels, samples))
     lines = "".join(f"{label}\n" for label in next(iter(labels.values()), ())).encode()
-    return {**rows, **({LABELS: lines} if labels else {}), CONFIG: config.encode()}
+    return {**rows, **({LABELS: lines} if labels else {}), **configs}
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:
@@ -156,9 +181,10 @@ def _warmup(servable: Servable, kept: Evidence | None, wanted: int) -> tuple[Seq
     if not wanted:
         return (), {}
     if kept is None or not kept.rows:
-        return zeros(servable.inputs), {}
+        return zeros(servable.travelling), {}
     order = np.argsort(kept.answers[INVALID.name][:, 0] != 0, kind="stable")
-    return samples(servable.inputs, kept.inputs.take(order[:wanted]))
+    rows = packing_of(servable.inputs, servable.packs)(kept.inputs.take(order[:wanted]))
+    return samples(servable.travelling, Table(rows))
 
 
 def _bytes(evidence: Evidence) -> bytes:

@@ -146,10 +146,12 @@ def roll_out(
         if after:
             after()
     except BaseException as error:
-        progress.step(f"going back to what was served before {change.name} version {published.version}")
-        _take_back(change, published.version, fleet[:done], sheet)
+        if fresh:
+            progress.step(f"going back to what was served before {change.name} version {published.version}")
+            _take_back(change, published.version, fleet[:done], sheet)
         if isinstance(error, TritonbuildError):
-            raise _told(error, f"It was withdrawn from all servers:\n{sheet.words()}", sheet) from error
+            tail = "It was withdrawn" if sheet.withdrawn else "Nothing was withdrawn"
+            raise _told(error, f"{tail}:\n{sheet.words()}", sheet) from error
         raise
     return published, sheet.rollout(done=True, fresh=fresh)
 
@@ -233,9 +235,10 @@ def _told(error: TritonbuildError, tail: str, sheet: Sheet) -> TritonbuildError:
 
 def _audition(change: Change, fleet: Sequence[Control], gate: float | None, sheet: Sheet, progress: Progress) -> None:
     """The candidate on one server after the other. Raises CheckFailed, Unreachable."""
-    from builder.triton.candidate import VERSION, candidate_of
+    from builder.triton.candidate import VERSION, candidate_of, unstage
 
     candidate = candidate_of(change.name, change.files, change.beside)
+    unstage(change.repository, candidate)  # what a rollout that was killed left there
     asked = gating.rows_to_ask(change) if gate is not None else None
     for control in fleet:
         with loaded(control, candidate, change.repository, progress):

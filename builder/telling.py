@@ -50,12 +50,12 @@ class Registry:
         self,
         document: Mapping[str, Any],
         number: int | None,
-        servable: Servable,
+        plain: Callable[[], Servable],
         progress: Progress,
     ) -> None:
         """Tags, metrics and the ONNX, before the version becomes visible; nothing where there is nobody to tell.
 
-        `document`: its manifest. `number`: its number in Triton, where that is known. Raises Unreachable, Forbidden.
+        `document`: its manifest. `number`: its number in Triton, where that is known. `plain`: its graph that takes each column by itself. Raises Unreachable, Forbidden.
         """
         from builder.source.writeback import write_metrics, write_tags
 
@@ -66,7 +66,7 @@ class Registry:
         tags, metrics = _tags(document, number), _metrics(document)
         try:
             if self.telling.log_onnx:
-                tags["onnx"] = self._log_onnx(document, servable)
+                tags["onnx"] = self._log_onnx(document, plain)
                 self.told = told = replace(told, onnx=tags["onnx"])
             if self.version is None:
                 return
@@ -101,7 +101,7 @@ class Registry:
             ) from error
         self.told = replace(self.told, alias=self.telling.promote)
 
-    def _log_onnx(self, document: Mapping[str, Any], servable: Servable) -> str:
+    def _log_onnx(self, document: Mapping[str, Any], plain: Callable[[], Servable]) -> str:
         """The graph as an MLflow model in the run; its URI. Not again where the tags say that this very one is there."""
         from builder.source.onnx_model import write_onnx_model
         from builder.source.writeback import tags_of, upload_model
@@ -115,7 +115,7 @@ class Registry:
         name = f"{document['name']}-{self.version.number}-onnx" if self.version else f"{document['name']}-onnx"
         with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
             model = Path(folder) / "model"
-            write_onnx_model(model, servable, name=name, run_id=self.run_id)
+            write_onnx_model(model, plain(), name=name, run_id=self.run_id)
             return upload_model(model, self.run_id, name, self.stores)
 
 

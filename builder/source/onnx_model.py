@@ -40,7 +40,8 @@ def write_onnx_model(folder: Path, servable: Servable, *, name: str, run_id: str
 
     data = folder.parent / DATA
     files: dict[str, bytes | memoryview] = {"model.onnx": servable.model, **files_of(servable.weights)}
-    for path, content in {**files, "tensors.json": to_json(_tensors(servable)).encode()}.items():
+    files["tensors.json"] = to_json(_tensors(servable)).encode()
+    for path, content in files.items():
         (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_bytes(content)
     model = Model(artifact_path=name, run_id=run_id, metadata={"tritonbuild": _tensors(servable)})
