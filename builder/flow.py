@@ -402,12 +402,18 @@ def _prepared(
             "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
             fix="leave --pack (or the setting pack) out.",
         )
-    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
-    servable = plain() if other else compiled(pack=pack)
+    servable = convert(model, wanted.outputs, target, other) if other else compiled(pack=pack)
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     session = session_of(pipeline.stages, rules)
     prepared = prepare(
         name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
+
+    def plain() -> Servable:
+        if not servable.packs:
+            return servable
+        prove(model, found := compiled(), every, unproven, progress)
+        return found
+
     return prepared, every, plain
