@@ -29,10 +29,10 @@ def evidence_of(
     """
     from builder.evidence import load
     from builder.publishing import EVIDENCE
-    from builder.triton.repository import read_manifest, versions
+    from builder.triton.repository import read_manifest, serving
 
     manifest = read_manifest(repository, name, version)
-    version = version or versions(repository, name)[-1]
+    version = version or serving(repository, name)
     file = model.evidence if model else repository / name / str(version) / EVIDENCE
     if file is None or not file.is_file():
         what = f"{model.uri} has no evidence." if model else f"{name} version {version} was published unproven."

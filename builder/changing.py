@@ -43,12 +43,16 @@ class Change:
 
 def publishing(repository: Repository, prepared: Prepared, every: Callable[[], Servable] | None) -> Change:
     """A prepared version that becomes the one that answers."""
+    from builder.publishing import place
     from builder.triton.repository import versions
 
     name, before = prepared.name, served(repository, prepared.name)
     there = versions(repository, name)
     number = prepared.version or (there[-1] if there else 1)
-    old = content_of(repository, name, number) if number in there and _same(repository, prepared, number) else None
+    same = number in there and _same(repository, prepared, number)
+    if prepared.version in there and not same:
+        place(repository, prepared)  # refuses, with its reason, before any server is asked
+    old = content_of(repository, name, number) if same else None
     settled = (
         old is not None and before == number and old[1] == {path: bytes(one) for path, one in prepared.beside.items()}
     )

@@ -14,7 +14,7 @@ from builder.errors import CheckFailed, ConversionRefused, Unreachable
 from builder.releases import DEFAULT, OLDEST, PINNED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from builder.flow import Wanted
     from builder.triton.settings import Wish
@@ -51,6 +51,28 @@ Converter = Annotated[
     str,
     typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
 ]
+NewName = Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")]
+NewVersion = Annotated[int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")]
+Unproven = Annotated[bool, typer.Option("--unproven", help="without evidence; manifest and config will say so")]
+EvidenceInRepository = Annotated[
+    bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
+]
+MaxBatchSize = Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")]
+MaxQueueDelay = Annotated[int | None, typer.Option(help="microseconds to wait for company")]
+Instances = Annotated[int | None, typer.Option(help="copies of the model that answer side by side")]
+Threads = Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")]
+Cpus = Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")]
+Device = Annotated[str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")]
+Pack = Annotated[
+    bool | None, typer.Option("--pack/--no-pack", help="scalar inputs as one tensor a kind; default: above a width")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
+]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there")
+]
+NullMarker = Annotated[str, typer.Option(help="what stands for null among strings")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Ansi = Annotated[
     bool | None,
@@ -140,35 +162,36 @@ def record(
 def publish(
     source: Source,
     repository: Repository = HERE,
-    name: Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")] = None,
-    version: Annotated[
-        int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")
-    ] = None,
-    unproven: Annotated[
-        bool, typer.Option("--unproven", help="publish without evidence; manifest and config will say so")
-    ] = False,
-    evidence_in_repository: Annotated[
-        bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
-    ] = False,
-    max_batch_size: Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")] = None,
-    max_queue_delay_us: Annotated[int | None, typer.Option(help="microseconds to wait for company")] = None,
-    instances: Annotated[int | None, typer.Option(help="copies of the model that answer side by side")] = None,
-    threads: Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")
-    ] = None,
-    cpus: Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
-    ] = None,
-    settings_file: Annotated[
-        Path | None,
-        typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there"),
-    ] = None,
+    name: NewName = None,
+    version: NewVersion = None,
+    unproven: Unproven = False,
+    evidence_in_repository: EvidenceInRepository = False,
+    max_batch_size: MaxBatchSize = None,
+    max_queue_delay_us: MaxQueueDelay = None,
+    instances: Instances = None,
+    threads: Threads = None,
+    device: Device = None,
+    cpus: Cpus = None,
+    pack: Pack = None,
+    settings: Settings = None,
+    settings_file: SettingsFile = None,
     explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
+    write_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-back/--no-write-back",
+            help="tags on MLflow's model version, metrics on its run; default: where it is registered and takes them",
+        ),
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(metavar="ALIAS", help="move this alias to the version, after all else went well")
+    ] = "",
+    log_onnx: Annotated[
+        bool, typer.Option("--log-onnx", help="log the graph into the model's run, too: mlflow models serve runs it")
+    ] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
-    null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
+    null_marker: NullMarker = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
@@ -186,13 +209,9 @@ def publish(
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
     from builder import console, flow, summarizing
+    from builder.telling import Telling
 
-    flags: dict[str, object] = {
-        "max_batch_size": max_batch_size,
-        "max_queue_delay_us": max_queue_delay_us,
-        "instances": instances,
-    }
-    flags |= {"intra_op_threads": threads, "device": device}
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
     with console.talking(as_json, summary, source) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
@@ -207,12 +226,68 @@ def publish(
             load=load or (),
             load_header=load_header,
             gate=_gate(gate, gate_latency),
+            telling=Telling(write_back, promote, log_onnx),
             progress=progress,
         )
     console.show(outcome, as_json)
     console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
+
+
+@app.command()
+def diff(
+    source: Source,
+    repository: Repository = HERE,
+    name: NewName = None,
+    version: NewVersion = None,
+    unproven: Unproven = False,
+    evidence_in_repository: EvidenceInRepository = False,
+    max_batch_size: MaxBatchSize = None,
+    max_queue_delay_us: MaxQueueDelay = None,
+    instances: Instances = None,
+    threads: Threads = None,
+    device: Device = None,
+    cpus: Cpus = None,
+    pack: Pack = None,
+    settings: Settings = None,
+    settings_file: SettingsFile = None,
+    triton: Triton = DEFAULT.name,
+    converter: Converter = "",
+    null_marker: NullMarker = "␀",
+    schema: Schema = None,
+    outputs: Outputs = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
+    timezone: Timezone = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="1 where publishing would change anything")] = False,
+    markdown: Markdown = False,
+    as_json: Json = False,
+) -> None:
+    """Say what publishing SOURCE with these flags would change against what is served, and write nothing."""
+    from builder import console, flow
+
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        outcome = flow.diff(
+            replace(wanted, null_text=null_marker, converter=converter),
+            repository,
+            name=name,
+            version=version,
+            unproven=unproven,
+            evidence_in_repository=evidence_in_repository,
+            triton=triton,
+            settings=_wish(flags, settings or (), settings_file, cpus),
+            progress=progress,
+        )
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
+    if exit_code and outcome.differs:
+        raise typer.Exit(CheckFailed.exit_code)
 
 
 @app.command()
@@ -347,7 +422,7 @@ def verify(
     source: Annotated[
         str | None, typer.Option(help="take the evidence from there, users' rows included; default: the repository's")
     ] = None,
-    version: Annotated[int | None, typer.Option(min=1, help="default: the highest")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that answers")] = None,
     grpc: GrpcUrl = f"localhost:{GRPC}",
     http: HttpUrl = f"localhost:{HTTP}",
     tracking_uri: TrackingUri = None,
@@ -456,7 +531,26 @@ def _wanted(
     return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
 
 
-def _wish(flags: dict[str, object], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
+def _flags(
+    max_batch_size: int | None,
+    max_queue_delay_us: int | None,
+    instances: int | None,
+    threads: int | None,
+    pack: bool | None,
+    device: str | None,
+) -> dict[str, int | str | None]:
+    """The settings that have a flag of their own."""
+    return {
+        "max_batch_size": max_batch_size,
+        "max_queue_delay_us": max_queue_delay_us,
+        "instances": instances,
+        "intra_op_threads": threads,
+        "pack": None if pack is None else "always" if pack else "never",
+        "device": device,
+    }
+
+
+def _wish(flags: Mapping[str, int | str | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
     from builder.triton.settings import FILE, Wish
 
     given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}

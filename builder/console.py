@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from builder import outcomes, summarizing
+from builder.differences import Difference
 from builder.errors import TritonbuildError, UsageError
 from builder.releases import spans
 from builder.rollouts import Rollout
@@ -129,6 +130,8 @@ def show(outcome: Told, as_json: bool = False) -> None:
             _show_checked(outcome)
         case outcomes.Publication():
             _show_publication(outcome)
+        case Difference():
+            _show_difference(outcome)
         case outcomes.Recording():
             _show_recording(outcome)
         case outcomes.Verification():
@@ -245,6 +248,9 @@ def _show_publication(outcome: outcomes.Publication) -> None:
     out.print(escape(f"{outcome.path}") + ("" if outcome.changed else "  (was there already)"), soft_wrap=True)
     for note in outcome.notes:
         out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.mlflow is not None:
+        for line in _told(outcome.mlflow):
+            out.print(escape(f"MLflow  {line}"), soft_wrap=True)
     if outcome.parity is None:
         out.print("[yellow]unproven[/]  no evidence: nobody has compared these answers with Spark's")
     else:
@@ -253,6 +259,20 @@ def _show_publication(outcome: outcomes.Publication) -> None:
         out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
     if outcome.rollout is not None:
         _show_rollout(outcome.rollout)
+
+
+def _show_difference(outcome: Difference) -> None:
+    out = _stdout()
+    for sentence in outcome.summary:
+        out.print(escape(sentence), soft_wrap=True)
+    for note in outcome.notes:
+        out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.changes:
+        lines = [tuple(map(escape, change.words)) for change in outcome.changes]
+        print_text("")
+        table(("what", "name", "served", "would be", ""), [(*line[:4], f"[bold red]{line[4]}[/]") for line in lines])
+    if outcome.config:
+        print_text("\n" + "\n".join(outcome.lines))
 
 
 def _show_rollout(outcome: Rollout) -> None:
@@ -271,6 +291,17 @@ def _show_rollout(outcome: Rollout) -> None:
         where = f"on {len(outcome.servers)} servers" if len(outcome.servers) != 1 else "on 1 server"
         out.print(f"{escape(outcome.name)} version {outcome.version} is [green]served[/] "
                   f"{where if outcome.servers else 'by the repository'}{was}")  # fmt: skip
+
+
+def _told(told: outcomes.Told) -> Iterator[str]:
+    if told.refused:
+        yield f"{told.subject} was not told: {told.refused} --no-write-back says that it shall not be."
+    if told.tags:
+        yield f"{told.subject} has the tags and its run the metrics" if told.metrics else f"{told.subject} has the tags"
+    if told.onnx:
+        yield f"ONNX at {told.onnx}: mlflow models serve -m {told.onnx}"
+    if told.alias:
+        yield f"alias {told.alias} points to {told.subject}"
 
 
 def _show_parity(reports: Any) -> None:

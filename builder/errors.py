@@ -6,6 +6,7 @@
     │   └── SourceError        exit 2   the model given cannot be read
     ├── ConversionRefused      exit 3   this pipeline cannot be converted; holds every Refused
     └── Unreachable            exit 4   MLflow, Spark, Triton or a store did not answer
+        └── Forbidden          exit 4   it answered, and does not allow what was asked
 
     Refused                             one stage's reason; collected, then raised together as ConversionRefused
 
@@ -57,6 +58,10 @@ class Unreachable(TritonbuildError):
     """MLflow, Spark, Triton or a store did not answer, or could not be written."""
 
     exit_code = 4
+
+
+class Forbidden(Unreachable):
+    """MLflow or a store answered, and does not allow what was asked."""
 
 
 @dataclass(frozen=True)

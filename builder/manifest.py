@@ -49,7 +49,9 @@ def manifest(
     tells of them.
     `session`: in which session Spark gives these answers, where they hang on it. `placement`: what a GPU can run of it.
     """
-    told = {} if session == UNSAID else {"session": session.json()}
+    told: dict[str, Any] = {} if session == UNSAID else {"session": session.json()}
+    if servable.packs:
+        told["packed"] = [pack.json() for pack in servable.packs]
     return told | {
         "format": FORMAT,
         "name": name,

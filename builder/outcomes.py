@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +121,30 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What MLflow was told. `subject`: the version or the run; `refused`: why it took nothing, where it only lets read."""
+
+    subject: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    onnx: str = ""
+    alias: str = ""
+    refused: str = ""
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "tags": dict(self.tags),
+            "metrics": dict(self.metrics),
+            "onnx": self.onnx or None,
+            "alias": self.alias or None,
+            "refused": self.refused or None,
+        }
+
+
+@dataclass(frozen=True)
 class Publication:
-    """A version in the repository. `parity` is None where it was published unproven."""
+    """A version in the repository. `parity` is None where it was published unproven, `mlflow` where nobody was told."""
 
     name: str
     version: int
@@ -133,6 +155,7 @@ class Publication:
     notes: tuple[str, ...]
     settings: Chosen
     rollout: Rollout | None = None
+    mlflow: Told | None = None
 
     def json(self) -> dict[str, Any]:
         return {
@@ -140,6 +163,7 @@ class Publication:
             "version": self.version,
             "path": str(self.path),
             "changed": self.changed,
+            "mlflow": self.mlflow and self.mlflow.json(),
             "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),

@@ -14,7 +14,8 @@ import numpy as np
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
+from builder.packing import packing_of
+from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
@@ -180,9 +181,10 @@ def _warmup(servable: Servable, kept: Evidence | None, wanted: int) -> tuple[Seq
     if not wanted:
         return (), {}
     if kept is None or not kept.rows:
-        return zeros(servable.inputs), {}
+        return zeros(servable.travelling), {}
     order = np.argsort(kept.answers[INVALID.name][:, 0] != 0, kind="stable")
-    return samples(servable.inputs, kept.inputs.take(order[:wanted]))
+    rows = packing_of(servable.inputs, servable.packs)(kept.inputs.take(order[:wanted]))
+    return samples(servable.travelling, Table(rows))
 
 
 def _bytes(evidence: Evidence) -> bytes:

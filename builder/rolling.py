@@ -55,23 +55,38 @@ def bring(
     fleet: Sequence[Control],
     gate: float | None,
     progress: Progress,
+    *,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[], None] | None = None,
 ) -> Publication:
-    """What was prepared into the repository, and to the servers where there are any; the gate first."""
+    """What was prepared into the repository, and to the servers where there are any; the gate first.
+
+    `before`: called when nothing but becoming visible is left to do. `after`: called last; where it raises, all is as it was.
+    """
     if fleet:
         with alone(repository, prepared.name):
-            published, rollout = roll_out(publishing(repository, prepared, every), fleet, gate, progress)
+            published, rollout = roll_out(publishing(repository, prepared, every), fleet, gate, progress, before, after)
         return publication(prepared, published, rollout)
     judged = None
-    if gate is not None:
-        change = publishing(repository, prepared, every)
+    change = publishing(repository, prepared, every) if gate is not None or after else None
+    if change is not None and gate is not None:
         sheet = Sheet(change.name, change.before, ())
         try:
             sheet.gated = gating.judged(change, gate, ())
         except CheckFailed as error:
             raise _told(error, "nothing was written.", sheet) from error
         judged = sheet.rollout(done=False)
+    before()
     progress.step(f"writing {prepared.name} to {repository}")
-    return publication(prepared, place(repository, prepared), judged)
+    placed = place(repository, prepared)
+    if change is not None and after:
+        try:
+            after()
+        except BaseException:
+            if placed.changed:
+                change.undo(placed.version)
+            raise
+    return publication(prepared, placed, judged)
 
 
 def turn_to(
@@ -99,7 +114,12 @@ def alone(repository: Repository, name: str) -> AbstractContextManager[None]:
 
 
 def roll_out(
-    change: Change, fleet: Sequence[Control], gate: float | None, progress: Progress
+    change: Change,
+    fleet: Sequence[Control],
+    gate: float | None,
+    progress: Progress,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[], None] | None = None,
 ) -> tuple[Published, Rollout]:
     """Prove it on every server under another name, let the gate judge, make it served, verify it: on all, or on none.
 
@@ -110,24 +130,29 @@ def roll_out(
     sheet = Sheet(change.name, change.before, fleet)
     known = change.version
     fresh = known is None or not all(control.ready(change.name, str(known)) for control in fleet)
-    if fresh:
-        try:
+    try:
+        if fresh:
             _audition(change, fleet, gate, sheet, progress)
-        except TritonbuildError as error:
-            stays = f"{change.name} version {change.before} goes on serving; " if change.before else ""
-            raise _told(error, f"{stays}nothing visible was changed.", sheet) from error
+        before()
+    except TritonbuildError as error:
+        stays = f"{change.name} version {change.before} goes on serving; " if change.before else ""
+        raise _told(error, f"{stays}nothing visible was changed.", sheet) from error
     progress.step(f"letting {change.repository} serve {change.name}")
     published = change.commit()
-    sheet.version = published.version
-    for done, control in enumerate(fleet, 1):
-        try:
+    sheet.version, done = published.version, 0
+    try:
+        for done, control in enumerate(fleet, 1):  # noqa: B007
             _promote(change.name, published.version, change.evidence, control, sheet, progress)
-        except BaseException as error:
+        if after:
+            after()
+    except BaseException as error:
+        if fresh:
             progress.step(f"going back to what was served before {change.name} version {published.version}")
             _take_back(change, published.version, fleet[:done], sheet)
-            if isinstance(error, TritonbuildError):
-                raise _told(error, f"It was withdrawn from all servers:\n{sheet.words()}", sheet) from error
-            raise
+        if isinstance(error, TritonbuildError):
+            tail = "It was withdrawn" if sheet.withdrawn else "Nothing was withdrawn"
+            raise _told(error, f"{tail}:\n{sheet.words()}", sheet) from error
+        raise
     return published, sheet.rollout(done=True, fresh=fresh)
 
 
@@ -210,9 +235,10 @@ def _told(error: TritonbuildError, tail: str, sheet: Sheet) -> TritonbuildError:
 
 def _audition(change: Change, fleet: Sequence[Control], gate: float | None, sheet: Sheet, progress: Progress) -> None:
     """The candidate on one server after the other. Raises CheckFailed, Unreachable."""
-    from builder.triton.candidate import VERSION, candidate_of
+    from builder.triton.candidate import VERSION, candidate_of, unstage
 
     candidate = candidate_of(change.name, change.files, change.beside)
+    unstage(change.repository, candidate)  # what a rollout that was killed left there
     asked = gating.rows_to_ask(change) if gate is not None else None
     for control in fleet:
         with loaded(control, candidate, change.repository, progress):

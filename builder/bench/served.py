@@ -13,6 +13,7 @@ import numpy as np
 
 from builder.bench.load import Connect, Latency, Load, measure
 from builder.errors import UsageError
+from builder.packing import packs_from_json
 from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 
 if TYPE_CHECKING:
@@ -76,15 +77,16 @@ def measure_spark(source: FetchedModel, repository: Path, name: str, progress: P
 
 
 def published(repository: Path, name: str) -> tuple[Table, Servable]:
-    """Rows to ask (the evidence's, else one row of nulls and zeros) and the model of the highest version."""
-    from builder.triton.repository import read_manifest, versions
+    """Rows to ask (the evidence's, else one row of nulls and zeros) and the model of the version that answers."""
+    from builder.triton.repository import read_manifest, serving
 
     manifest = read_manifest(repository, name)
-    folder = repository / name / str(versions(repository, name)[-1])
+    folder = repository / name / str(serving(repository, name))
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
     try:
-        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+        packs = packs_from_json(manifest.get("packed", ()), inputs)
+        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
     except OSError as error:
         raise UsageError(f"{folder} is not whole: {error}", fix="publish this version again.") from error
     file = folder / "evidence.parquet"
@@ -112,12 +114,12 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
 
     from builder.graph.identity import identity_of
     from builder.triton.layout import is_setting
-    from builder.triton.repository import versions, write_version
+    from builder.triton.repository import serving, versions, write_version
 
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
-        there = versions(repository, name)
-        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, there[:-1]), "tmp.*"))
+        others = {*versions(repository, name)} - {serving(repository, name)}
+        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, others), "tmp.*"))
         try:
             text = (own / name / "config.pbtxt").read_text("utf-8")
             config = text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -127,7 +129,7 @@ def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Pa
                 fix="publish the model again.",
             ) from error
         config.name = EMPTY
-        identity = identity_of(model.inputs, model.outputs)
+        identity = identity_of(model.travelling, model.outputs)
         placed = (file for file in (own / name).rglob("*") if file.is_file())
         beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
         settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/

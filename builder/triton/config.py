@@ -17,12 +17,12 @@ from builder.errors import UsageError
 from builder.graph.placing import Placement
 from builder.triton.layout import CONFIG, CONFIGS, LABELS, PREFIX
 from builder.triton.settings import LEVELS, Settings
-from builder.types import Servable, TensorSpec, TextArray
+from builder.types import Servable, TensorSpec
 
 CPU, GPU = f"{CONFIGS}/cpu.pbtxt", f"{CONFIGS}/gpu.pbtxt"
 """What a server reads in the place of config.pbtxt that was started with --model-config-name=cpu, or =gpu."""
 
-_OURS = ("inputs", "outputs", "invalid")
+_OURS = ("inputs", "outputs", "invalid", "packed")
 _TYPES = {"BYTES": "TYPE_STRING"}
 
 
@@ -40,7 +40,7 @@ def write_config(
     `on_gpu`: what of the graph a GPU can run, for a config that uses one where that is something; None is for the CPU.
     `warmup`: messages ModelWarmup. `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
-    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
+    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`, `packed`.
     """
     from google.protobuf import text_format
 
@@ -85,7 +85,9 @@ def _sections(
     yield _instances(settings, on_gpu)
     yield from _rarer(settings)
     yield "Inputs. Rows are the first dimension, which Triton does not want written.", proto.ModelConfig()
-    for spec in servable.inputs:
+    if servable.packs:
+        yield "Packed: each column is a slot; tritonbuild.packed names them in their order.", proto.ModelConfig()
+    for spec in servable.travelling:
         yield _meaning(spec), proto.ModelConfig(input=[_tensor(proto.ModelInput, spec)])
     yield (
         "Outputs. invalid: 0 = fine, k = Spark would stop at this row, -k = Spark would drop it; why: tritonbuild.invalid.",
@@ -205,13 +207,14 @@ def _ours(servable: Servable) -> dict[str, str]:
         "outputs": [spec_json(spec) for spec in servable.outputs],
         "invalid": [reason.json() for reason in servable.invalid],
     }
+    if servable.packs:
+        documents["packed"] = [pack.json() for pack in servable.packs]
     return {PREFIX + key: json.dumps(document, ensure_ascii=False) for key, document in documents.items()}
 
 
 def _tensor(message: Any, spec: TensorSpec) -> Any:
     """Output dims must equal the graph's exactly, so a vector's width is written out; array<string> is -1."""
-    width = -1 if isinstance(spec.type, TextArray) else spec.width
-    return message(name=spec.name, data_type=_TYPES.get(spec.triton, f"TYPE_{spec.triton}"), dims=[width])
+    return message(name=spec.name, data_type=_TYPES.get(spec.triton, f"TYPE_{spec.triton}"), dims=[spec.width])
 
 
 def _null_text(spec: TensorSpec) -> str:

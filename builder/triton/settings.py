@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import UsageError
+from builder.packing import AUTOMATIC, CHOICES
 
 FILE = "tritonbuild.toml"
 LEVELS = {"all": 0, "extended": 1, "basic": -1, "none": 2}
@@ -59,6 +60,7 @@ class Settings:
     response_cache: bool = _setting(False, "keep answers; the server needs --cache-config")
     warmup: int = _setting(1, "rows that a fresh instance answers before it is called ready")
     optimization: str = _setting("all", f"onnxruntime's graph optimizations: {', '.join(LEVELS)}; proven with all")
+    pack: str = _setting("auto", f"many scalar inputs as one tensor a kind: auto (above {AUTOMATIC}), always, never")
     rate_limit: Mapping[str, int] = _setting({}, "resources that a run takes; the server needs --rate-limit")
     metric_tags: Mapping[str, str] = _setting({}, "labels on the model's metrics")
 
@@ -73,6 +75,7 @@ class Settings:
         self._wants("versions", _VERSIONS.fullmatch(self.versions), "give latest, latest:2, all, or numbers: 3,5.")
         self._wants("device", self.device in DEVICES, f"give one of {', '.join(DEVICES)}.")
         self._wants("optimization", self.optimization in LEVELS, f"give one of {', '.join(LEVELS)}.")
+        self._wants("pack", self.pack in CHOICES, f"give one of {', '.join(CHOICES)}.")
         self._wants("rate_limit", all(count >= 1 for count in self.rate_limit.values()), "give 1 or more of each.")
         self._wants("metric_tags", all(map(_TAG.fullmatch, self.metric_tags)), "name them as Prometheus names labels.")
 

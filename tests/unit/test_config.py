@@ -35,9 +35,9 @@ def test_tritons_own_proto_reads_every_tensor_back(name):
 
     config = text_format.Parse(write_config(servable, name, settings, PROVENANCE), proto.ModelConfig())
 
-    assert [tensor.name for tensor in config.input] == [spec.name for spec in servable.inputs]
+    assert [tensor.name for tensor in config.input] == [spec.name for spec in servable.travelling]
     assert [tensor.name for tensor in config.output] == [spec.name for spec in servable.outputs]
-    for tensor, spec in zip([*config.input, *config.output], [*servable.inputs, *servable.outputs], strict=True):
+    for tensor, spec in zip([*config.input, *config.output], [*servable.travelling, *servable.outputs], strict=True):
         assert list(tensor.dims) == [spec.width]
         assert proto.DataType.Name(tensor.data_type) == f"TYPE_{spec.triton.replace('BYTES', 'STRING')}"
 
