@@ -129,7 +129,10 @@ def mlflow_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     line = line_of("mlflow", {"/mlflow/": f"{folder}/", "0.0.0.0": "127.0.0.1", "--port=5000": f"--port={port}"})
     line = line.replace('"mlflow"', f'"{Path(sys.executable).parent / "mlflow"}"', 1)
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(["sh", "-c", line], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        known = os.environ | SERVICES["mlflow"]["environment"]
+        process = subprocess.Popen(
+            ["sh", "-c", line], cwd=folder, env=known, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         end = time.monotonic() + 120
         while status(port, f"localhost:{port}", "/health") != 200:
@@ -138,7 +141,7 @@ def mlflow_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             time.sleep(0.3)
         yield port
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # MLflow's job workers outlive a SIGTERM to their parent
+        os.killpg(process.pid, signal.SIGKILL)  # its workers outlive a SIGTERM to their parent
         process.wait()
 
 
