@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from builder.outcomes import Publication, markdown_table
+from builder.source.redacting import discreet
 
 if TYPE_CHECKING:
     from builder.errors import TritonbuildError
@@ -90,7 +91,7 @@ def _parity(reports: Mapping[str, ParityReport]) -> str:
 
 
 def _way_back(outcome: Publication, repository: str) -> str:
-    words = ["tritonbuild", "rollback", outcome.name, "--repository", repository]
+    words = ["tritonbuild", "rollback", outcome.name, "--repository", discreet(repository)]
     for part in outcome.rollout.servers if outcome.rollout else ():
         words += ["--load", part.server]
     return f"The way back, where another version was served before:\n\n```shell\n{shlex.join(words)}\n```"
