@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from builder.outcomes import Publication, markdown_table
-from builder.source.redacting import discreet
 
 if TYPE_CHECKING:
     from builder.errors import TritonbuildError
@@ -91,6 +90,8 @@ def _parity(reports: Mapping[str, ParityReport]) -> str:
 
 
 def _way_back(outcome: Publication, repository: str) -> str:
+    from builder.source.redacting import discreet
+
     words = ["tritonbuild", "rollback", outcome.name, "--repository", discreet(repository)]
     for part in outcome.rollout.servers if outcome.rollout else ():
         words += ["--load", part.server]

@@ -149,7 +149,7 @@ def test_readmes_line_measures_what_was_published(triton, tmp_path):
 def readmes_line() -> str:
     """What README runs in NVIDIA's SDK container, from `perf_analyzer` on."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    line = re.search(r"^\$ (docker run .*tritonserver:(\S+)-py3-sdk (perf_analyzer .*))$", text, re.MULTILINE)
+    line = re.search(r"^\$ (docker run .*tritonserver:(\S+)-py3-sdk\s+(perf_analyzer .*))$", text, re.MULTILINE)
     assert line is not None
     assert line[2] == PINNED.name
     assert "rows.json:/rows.json:ro" in line[1]
