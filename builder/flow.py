@@ -146,17 +146,18 @@ def publish(
     load_header: str = "",
     gate: float | None = None,
     telling: Telling | None = None,
+    perf_data: Path | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
     `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
     `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
-    `telling`: what MLflow shall hear of it.
+    `telling`: what MLflow shall hear of it. `perf_data`: where to leave its rows for perf_analyzer.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.publishing import choose_name
+    from builder.publishing import choose_name, leave_perf_data
     from builder.rolling import bring, reached
     from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
@@ -174,6 +175,8 @@ def publish(
         prepared, every, plain = _prepared(
             wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
+        if perf_data is not None:
+            prepared = leave_perf_data(perf_data, prepared)
         tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
         published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
         return replace(published, mlflow=registry.told)
