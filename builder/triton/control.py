@@ -95,6 +95,21 @@ class Control(Client):
             self._connection().unload_model(model, headers=self._headers, **options)
         self._known = {key: info for key, info in self._known.items() if key[0] != model}
 
+    def loaded(self) -> dict[str, tuple[int, ...]]:
+        """Every model that answers, and its versions, lowest first."""
+        with self._errors("server"):
+            told = self._connection().get_model_repository_index(headers=self._headers)
+        models = (
+            told
+            if self.protocol == "http"
+            else [{"name": one.name, "version": one.version, "state": one.state} for one in told.models]
+        )
+        found: dict[str, list[int]] = {}
+        for one in models:
+            if one.get("state") == "READY":
+                found.setdefault(one["name"], []).append(int(one.get("version") or 0))
+        return {name: tuple(sorted(versions)) for name, versions in found.items()}
+
     def settle(self, was: State) -> State:
         """Wait until the server is as ready as it `was`: it is not while it unloads. How it is in the end."""
         if was == "ready":
