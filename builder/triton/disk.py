@@ -79,16 +79,22 @@ class Disk:
             _write_files(staged, files)
             _appear(staged, folder / str(version))
 
-    def replace(self, path: str, content: bytes | memoryview) -> None:
-        file = self._root / path
-        file.parent.mkdir(exist_ok=True)
-        staged = file.parent / f"{_STAGED}{file.name}.{os.getpid()}"
+    def replace(self, folder: str, files: Files) -> None:
+        """All are on the disk before the first takes its place: one that is full stops here."""
+        staged: dict[Path, Path] = {}
         try:
-            _write_file(staged, content)
-            staged.replace(file)
+            for name, content in files.items():
+                file = self._root / folder / name
+                file.parent.mkdir(exist_ok=True)
+                staged[file] = file.parent / f"{_STAGED}{file.name}.{os.getpid()}"
+                _write_file(staged[file], content)
+            for file, written in staged.items():
+                written.replace(file)
         finally:
-            staged.unlink(missing_ok=True)
-        _sync(file.parent)
+            for written in staged.values():
+                written.unlink(missing_ok=True)
+        for parent in {file.parent for file in staged}:
+            _sync(parent)
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink(missing_ok=True)

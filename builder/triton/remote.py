@@ -115,26 +115,26 @@ class Bucket:
 
     def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
         self.add_version(name, version, files)
-        for path, content in beside.items():
-            self.replace(f"{name}/{path}", content)
+        self.replace(name, beside)
 
     def add_version(self, name: str, version: int, files: Files) -> None:
         folder = f"{name}/{version}"
         if not self._make(f"{folder}/{_MARK}", b""):
             raise Unreachable(f"another publisher is writing {self.at(folder)}.", fix="publish again.")
         try:
-            for path, content in files.items():
-                self.replace(f"{folder}/{path}", content)
+            self.replace(folder, files)
         except BaseException:
             with suppress(TritonbuildError), self.errors():  # what stays is removed by the next publisher
                 self._remove_version(folder)
             raise
         self.remove(f"{folder}/{_MARK}")
 
-    def replace(self, path: str, content: bytes | memoryview) -> None:
-        if self._lease is not None:
-            self._lease.check()
-        self._files.pipe_file(self._key(path), content if isinstance(content, bytes) else bytes(content))
+    def replace(self, folder: str, files: Files) -> None:
+        for name, content in files.items():
+            if self._lease is not None:
+                self._lease.check()
+            whole = content if isinstance(content, bytes) else bytes(content)
+            self._files.pipe_file(self._key(f"{folder}/{name}"), whole)
 
     def remove(self, path: str) -> None:
         with suppress(FileNotFoundError):

@@ -179,7 +179,7 @@ def test_who_lost_the_lock_writes_nothing_more(bucket, monkeypatch):
         store.make_lock(2, b"another took over")
         time.sleep(2)  # twenty heartbeats
         with pytest.raises(Unreachable, match="was lost"):
-            store.replace("m/1/model.onnx", b"x")
+            store.replace("m/1", {"model.onnx": b"x"})
     store.remove_lock(2)
     assert bucket.everything() == {}
 

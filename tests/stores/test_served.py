@@ -39,7 +39,7 @@ def test_a_server_turns_to_a_new_version_and_back(bucket):
         write_version(bucket.repository, "numbered", number, files, {"config.pbtxt": config})
 
     def answer() -> float:
-        return float(client.predict("numbered", Table({"even": np.array([[0]])}))["answer"][0, 0])
+        return float(client.predict("numbered", Table({"asked": np.zeros((1, 1))}))["even"][0, 0])
 
     put(1)
     with start(bucket.repository) as server, Client(server.grpc) as client:
