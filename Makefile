@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,direct,s3,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random kill mutants releases bench big lint
+.PHONY: help install demo test table conformance random kill mutants releases rollouts bench big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,9 @@ releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the ol
 	$(PYTHON) -m venv .venv-ort-$*
 	.venv-ort-$*/bin/python -m pip install --quiet 'onnxruntime==$*' 'numpy<2'
 	touch $@
+
+rollouts: install  ## 20 rollouts and 5 rollbacks on real servers under 8 busy clients: no request may fail
+	ROLLOUTS=20 ROLLBACKS=5 $(BIN)/python -m pytest -s tests/rollout/test_together.py
 
 bench: install  ## where the README's numbers come from
 	$(BIN)/python -m benchmarks

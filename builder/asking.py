@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import UsageError
 from builder.outcomes import Answer
-from builder.types import INVALID, Progress, Servable
+from builder.types import INVALID, Progress, Servable, Table
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
     from builder.source import FetchedModel
-    from builder.triton.client import Protocol
+    from builder.triton.client import Client, Protocol
     from builder.triton.layout import Repository
 
 CHUNK = 500  # rows a request: few enough that progress shows, many enough that batches are tried
@@ -65,23 +65,33 @@ def ask_everything(
 
     Raises UsageError where the server has another model under this name, Unreachable where it does not answer.
     """
-    from builder.evidence import compare
     from builder.triton.client import Client
-    from builder.types import Table
 
     reports = {}
     for label, address in addresses.items():
         protocol: Protocol = "grpc" if label == "gRPC" else "http"
         with Client(address, protocol) as client:
-            served = client.specs(name, str(version))
-            asked = evidence.of_model(Servable(b"", served.inputs, served.outputs))
-            progress.step(f"asking {name} {asked.rows} rows over {label}")
-            parts = []
-            for start in range(0, asked.rows, CHUNK):
-                parts.append(client.predict(name, asked.inputs.take(slice(start, start + CHUNK)), str(version)))
-                progress.advance(min(start + CHUNK, asked.rows), asked.rows)
-            reports[label] = compare(asked, Table.concat(parts))
+            progress.step(f"asking {name} {evidence.rows} rows over {label}")
+            reports[label] = ask_rows(client, name, version, evidence, progress)
     return reports
+
+
+def ask_rows(client: Client, name: str, version: int, evidence: Evidence, progress: Progress) -> ParityReport:
+    """Parity of what the version answers to the evidence's rows. Raises as `ask_everything` does."""
+    from builder.evidence import compare
+
+    served = client.specs(name, str(version))
+    asked = evidence.of_model(Servable(b"", served.inputs, served.outputs))
+    return compare(asked, answers_to(client, name, version, asked.inputs, progress))
+
+
+def answers_to(client: Client, name: str, version: int, rows: Table, progress: Progress) -> Table:
+    """Every row's answers, some hundred rows a request."""
+    parts = []
+    for start in range(0, rows.rows, CHUNK):
+        parts.append(client.predict(name, rows.take(slice(start, start + CHUNK)), str(version)))
+        progress.advance(min(start + CHUNK, rows.rows), rows.rows)
+    return Table.concat(parts)
 
 
 def parse_row(text: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
-from builder.releases import DEFAULT, OLDEST
+from builder.releases import DEFAULT, OLDEST, PINNED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from builder.flow import Wanted
     from builder.triton.settings import Wish
@@ -53,6 +53,28 @@ Converter = Annotated[
     str,
     typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
 ]
+NewName = Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")]
+NewVersion = Annotated[int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")]
+Unproven = Annotated[bool, typer.Option("--unproven", help="without evidence; manifest and config will say so")]
+EvidenceInRepository = Annotated[
+    bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
+]
+MaxBatchSize = Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")]
+MaxQueueDelay = Annotated[int | None, typer.Option(help="microseconds to wait for company")]
+Instances = Annotated[int | None, typer.Option(help="copies of the model that answer side by side")]
+Threads = Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")]
+Cpus = Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")]
+Device = Annotated[str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")]
+Pack = Annotated[
+    bool | None, typer.Option("--pack/--no-pack", help="scalar inputs as one tensor a kind; default: above a width")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
+]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there")
+]
+NullMarker = Annotated[str, typer.Option(help="what stands for null among strings")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
 Ansi = Annotated[
     bool | None,
@@ -67,6 +89,20 @@ Timezone = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
 HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
+LOAD = "a server to roll it out to, grpc://host:8001 or http://host:8000; give each: all of them take it, or none"
+Load = Annotated[list[str] | None, typer.Option("--load", help=LOAD)]
+LoadHeader = Annotated[
+    str,
+    typer.Option(
+        envvar="TRITONBUILD_LOAD_HEADER", help="NAME=VALUE, where the servers let nobody load models without it"
+    ),
+]
+Gated = Annotated[
+    bool, typer.Option("--gate", help="refuse what is less equal to Spark, or slower, than the version now served")
+]
+GateLatency = Annotated[
+    float | None, typer.Option(min=0, help="the gate, with the factor by which a row may take longer [default: 1.25]")
+]
 
 HERE = "model_repository"
 GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
@@ -128,45 +164,57 @@ def record(
 def publish(
     source: Source,
     repository: Repository = HERE,
-    name: Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")] = None,
-    version: Annotated[
-        int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")
-    ] = None,
-    unproven: Annotated[
-        bool, typer.Option("--unproven", help="publish without evidence; manifest and config will say so")
-    ] = False,
-    evidence_in_repository: Annotated[
-        bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
-    ] = False,
-    max_batch_size: Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")] = None,
-    max_queue_delay_us: Annotated[int | None, typer.Option(help="microseconds to wait for company")] = None,
-    instances: Annotated[int | None, typer.Option(help="copies of the model that answer side by side")] = None,
-    threads: Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")] = None,
-    cpus: Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
-    ] = None,
-    settings_file: Annotated[
-        Path | None,
-        typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there"),
-    ] = None,
+    name: NewName = None,
+    version: NewVersion = None,
+    unproven: Unproven = False,
+    evidence_in_repository: EvidenceInRepository = False,
+    max_batch_size: MaxBatchSize = None,
+    max_queue_delay_us: MaxQueueDelay = None,
+    instances: Instances = None,
+    threads: Threads = None,
+    device: Device = None,
+    cpus: Cpus = None,
+    pack: Pack = None,
+    settings: Settings = None,
+    settings_file: SettingsFile = None,
     explain: Annotated[bool, typer.Option("--explain", help="every setting, and where its value came from")] = False,
+    write_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-back/--no-write-back",
+            help="tags on MLflow's model version, metrics on its run; default: where it is registered and takes them",
+        ),
+    ] = None,
+    promote: Annotated[
+        str, typer.Option(metavar="ALIAS", help="move this alias to the version, after all else went well")
+    ] = "",
+    log_onnx: Annotated[
+        bool, typer.Option("--log-onnx", help="log the graph into the model's run, too: mlflow models serve runs it")
+    ] = False,
     triton: Triton = DEFAULT.name,
     converter: Converter = "",
-    null_marker: Annotated[str, typer.Option(help="what stands for null among strings")] = "␀",
+    null_marker: NullMarker = "␀",
     schema: Schema = None,
     outputs: Outputs = None,
     tracking_uri: TrackingUri = None,
     registry_uri: RegistryUri = None,
     ansi: Ansi = None,
     timezone: Timezone = None,
+    load: Load = None,
+    load_header: LoadHeader = "",
+    gate: Gated = False,
+    gate_latency: GateLatency = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="append what was published, or why not, to a file, in Markdown")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compile SOURCE into the repository: proven against Spark's recorded answers, or not at all."""
-    from builder import console, flow
+    from builder import console, flow, summarizing
+    from builder.telling import Telling
 
-    flags = {"max_batch_size": max_batch_size, "max_queue_delay_us": max_queue_delay_us, "instances": instances}
-    with console.talking(as_json) as progress:
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    with console.talking(as_json, summary, source) as progress:
         wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
             replace(wanted, null_text=null_marker, converter=converter),
@@ -176,12 +224,116 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=_wish(flags | {"intra_op_threads": threads}, settings or (), settings_file, cpus),
+            settings=_wish(flags, settings or (), settings_file, cpus),
+            load=load or (),
+            load_header=load_header,
+            gate=_gate(gate, gate_latency),
+            telling=Telling(write_back, promote, log_onnx),
             progress=progress,
         )
     console.show(outcome, as_json)
+    console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
+
+
+@app.command()
+def diff(
+    source: Source,
+    repository: Repository = HERE,
+    name: NewName = None,
+    version: NewVersion = None,
+    unproven: Unproven = False,
+    evidence_in_repository: EvidenceInRepository = False,
+    max_batch_size: MaxBatchSize = None,
+    max_queue_delay_us: MaxQueueDelay = None,
+    instances: Instances = None,
+    threads: Threads = None,
+    device: Device = None,
+    cpus: Cpus = None,
+    pack: Pack = None,
+    settings: Settings = None,
+    settings_file: SettingsFile = None,
+    triton: Triton = DEFAULT.name,
+    converter: Converter = "",
+    null_marker: NullMarker = "␀",
+    schema: Schema = None,
+    outputs: Outputs = None,
+    tracking_uri: TrackingUri = None,
+    registry_uri: RegistryUri = None,
+    ansi: Ansi = None,
+    timezone: Timezone = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="1 where publishing would change anything")] = False,
+    markdown: Markdown = False,
+    as_json: Json = False,
+) -> None:
+    """Say what publishing SOURCE with these flags would change against what is served, and write nothing."""
+    from builder import console, flow
+
+    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    with console.talking(as_json) as progress:
+        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        outcome = flow.diff(
+            replace(wanted, null_text=null_marker, converter=converter),
+            repository,
+            name=name,
+            version=version,
+            unproven=unproven,
+            evidence_in_repository=evidence_in_repository,
+            triton=triton,
+            settings=_wish(flags, settings or (), settings_file, cpus),
+            progress=progress,
+        )
+    if markdown:
+        console.print_text(outcome.markdown())
+    else:
+        console.show(outcome, as_json)
+    if exit_code and outcome.differs:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def rollout(
+    name: Name,
+    load: Annotated[list[str], typer.Option("--load", help=LOAD)],
+    repository: Repository = HERE,
+    version: Annotated[int | None, typer.Option(min=1, help="default: the one that the repository serves")] = None,
+    load_header: LoadHeader = "",
+    gate: Gated = False,
+    gate_latency: GateLatency = None,
+    as_json: Json = False,
+) -> None:
+    """Roll a version of the repository out: proven on every server under another name, then served on all or on none."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.rollout(
+            name,
+            repository,
+            version=version,
+            load=load,
+            load_header=load_header,
+            gate=_gate(gate, gate_latency),
+            progress=progress,
+        )
+    console.show(outcome, as_json)
+
+
+@app.command()
+def rollback(
+    name: Name,
+    repository: Repository = HERE,
+    to: Annotated[int | None, typer.Option(min=1, help="default: the highest version below the one served")] = None,
+    load: Load = None,
+    load_header: LoadHeader = "",
+    as_json: Json = False,
+) -> None:
+    """Serve an older version again: in the repository, then on every server. One that polls needs no --load."""
+    from builder import console, flow
+
+    with console.talking(as_json) as progress:
+        outcome = flow.rollback(name, repository, to=to, load=load or (), load_header=load_header, progress=progress)
+    console.show(outcome, as_json)
 
 
 @app.command()
@@ -194,13 +346,32 @@ def serve(
         Path | None, typer.Option(help="a tritonserver to use, where not the one in nvidia-pytriton")
     ] = None,
     server_python: Annotated[Path | None, typer.Option(help="a Python that has tritonbuild[server]")] = None,
+    model_config_name: Annotated[
+        str, typer.Option(help="run models by configs/<this>.pbtxt, where they have it: cpu, gpu")
+    ] = "",
+    print_command: Annotated[
+        bool, typer.Option("--print-command", help="start nothing: print how a production server is started")
+    ] = False,
+    triton: Annotated[str, typer.Option(help="the container's tag in that line")] = PINNED.name,
 ) -> None:
     """Serve every model of the repository with a real tritonserver on this machine, until Ctrl-C."""
     from builder import console, flow
 
     ports = {"grpc_port": grpc_port, "http_port": http_port, "metrics_port": metrics_port}
+    if print_command:
+        with console.talking():
+            told = flow.launch(repository, **ports, config_name=model_config_name, triton=triton)
+        console.print_text(told)
+        return
     with console.talking() as progress:
-        running = flow.serve(repository, **ports, server=server, server_python=server_python, progress=progress)
+        running = flow.serve(
+            repository,
+            **ports,
+            config_name=model_config_name,
+            server=server,
+            server_python=server_python,
+            progress=progress,
+        )
     with running:
         console.show_server(running)
         code = console.streaming(running)
@@ -362,7 +533,26 @@ def _wanted(
     return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
 
 
-def _wish(flags: dict[str, int | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
+def _flags(
+    max_batch_size: int | None,
+    max_queue_delay_us: int | None,
+    instances: int | None,
+    threads: int | None,
+    pack: bool | None,
+    device: str | None,
+) -> dict[str, int | str | None]:
+    """The settings that have a flag of their own."""
+    return {
+        "max_batch_size": max_batch_size,
+        "max_queue_delay_us": max_queue_delay_us,
+        "instances": instances,
+        "intra_op_threads": threads,
+        "pack": None if pack is None else "always" if pack else "never",
+        "device": device,
+    }
+
+
+def _wish(flags: Mapping[str, int | str | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
     from builder.triton.settings import FILE, Wish
 
     given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
@@ -373,6 +563,12 @@ def _wish(flags: dict[str, int | None], settings: Sequence[str], file: Path | No
         given[name.strip()] = value.strip()
     beside = Path(FILE)
     return Wish(given, file or (beside if beside.exists() else None), cpus)
+
+
+def _gate(wanted: bool, latency: float | None) -> float | None:
+    from builder.gating import ALLOWED
+
+    return latency if latency is not None else ALLOWED if wanted else None
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

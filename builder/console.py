@@ -7,15 +7,18 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from builder import outcomes
-from builder.errors import TritonbuildError
+from builder import outcomes, summarizing
+from builder.differences import Difference
+from builder.errors import TritonbuildError, UsageError
 from builder.releases import spans
+from builder.rollouts import Rollout
 from builder.types import TensorSpec, to_json
 
 if TYPE_CHECKING:
@@ -64,14 +67,20 @@ class Steps:
 
 
 @contextmanager
-def talking(as_json: bool = False) -> Iterator[Steps]:
-    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass."""
+def talking(as_json: bool = False, summary: Path | None = None, source: str = "") -> Iterator[Steps]:
+    """Progress while the block runs. An error of ours is told and becomes SystemExit with its exit code; others pass.
+
+    `summary`: a file that is told too why `source` was not published.
+    """
     steps = Steps(_stderr())
     try:
+        summarize(summary, "")  # whether it can be written is told before any work
         yield steps
     except TritonbuildError as error:
         steps.finish(failed=True)
         tell_error(error, as_json)
+        if summary is not None and summary.exists():
+            summarize(summary, summarizing.refused(source, error))
         raise SystemExit(error.exit_code) from error
     except BaseException:
         steps.finish(failed=True)
@@ -89,7 +98,19 @@ def tell_error(error: TritonbuildError, as_json: bool) -> None:
     if error.fix:
         console.print(f"  [bold]fix[/]  {escape(error.fix)}", soft_wrap=True)
     if as_json:
-        print_json({"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}})
+        told = {"error": {"message": error.message, "fix": error.fix, "exit_code": error.exit_code}}
+        print_json(told if error.report is None else told | {"rollout": error.report.json()})
+
+
+def summarize(file: Path | None, text: str) -> None:
+    """Append to a summary, which may hold other steps' too. Raises UsageError where the file cannot be written."""
+    if file is None:
+        return
+    try:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error}", fix="give --summary another file.") from error
 
 
 def say(text: str) -> None:
@@ -103,10 +124,14 @@ def show(outcome: Told, as_json: bool = False) -> None:
         print_json(outcome.json())
         return
     match outcome:
+        case Rollout():
+            _show_rollout(outcome)
         case outcomes.Checked():
             _show_checked(outcome)
         case outcomes.Publication():
             _show_publication(outcome)
+        case Difference():
+            _show_difference(outcome)
         case outcomes.Recording():
             _show_recording(outcome)
         case outcomes.Verification():
@@ -194,6 +219,7 @@ def _show_checked(outcome: outcomes.Checked) -> None:
             out.print(escape(f"invalid ±{reason.code}  {reason.stage} ({reason.column}): {reason.reason}"))
         out.print(f"\ngraph     {outcome.size}")
         out.print(f"Triton    {spans(outcome.releases)}")
+        out.print(f"GPU       {outcome.on_gpu}", soft_wrap=True)
         out.print("evidence  " + ("there" if outcome.evidence else "none: publish wants it, or --unproven"))
     for warning in outcome.warnings:
         out.print(escape(f"mind  {warning}"), soft_wrap=True)
@@ -222,12 +248,60 @@ def _show_publication(outcome: outcomes.Publication) -> None:
     out.print(escape(f"{outcome.path}") + ("" if outcome.changed else "  (was there already)"), soft_wrap=True)
     for note in outcome.notes:
         out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.mlflow is not None:
+        for line in _told(outcome.mlflow):
+            out.print(escape(f"MLflow  {line}"), soft_wrap=True)
     if outcome.parity is None:
         out.print("[yellow]unproven[/]  no evidence: nobody has compared these answers with Spark's")
-        return
-    proof = outcome.manifest["proof"]
-    _show_parity({f"Spark {proof['spark_version']}": outcome.parity})
-    out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
+    else:
+        proof = outcome.manifest["proof"]
+        _show_parity({f"Spark {proof['spark_version']}": outcome.parity})
+        out.print(f"thresholds and categories that the rows cover  {proof['coverage']:.0%}")
+    if outcome.rollout is not None:
+        _show_rollout(outcome.rollout)
+
+
+def _show_difference(outcome: Difference) -> None:
+    out = _stdout()
+    for sentence in outcome.summary:
+        out.print(escape(sentence), soft_wrap=True)
+    for note in outcome.notes:
+        out.print(escape(f"note  {note}"), soft_wrap=True)
+    if outcome.changes:
+        lines = [tuple(map(escape, change.words)) for change in outcome.changes]
+        print_text("")
+        table(("what", "name", "served", "would be", ""), [(*line[:4], f"[bold red]{line[4]}[/]") for line in lines])
+    if outcome.config:
+        print_text("\n" + "\n".join(outcome.lines))
+
+
+def _show_rollout(outcome: Rollout) -> None:
+    out = _stdout()
+    if outcome.gate is not None:
+        out.print(escape(f"gate  {outcome.gate.words()}"), soft_wrap=True)
+    reports = {part.server: part.parity for part in outcome.servers if part.parity is not None}
+    if reports:
+        _show_parity(reports)
+    for part in outcome.servers:
+        compared = f"on {part.parity.rows:,} rows as Spark did" if part.parity else "[yellow]compared with nothing[/]"
+        unready = "" if part.ready else "; the server says that it is not ready"
+        out.print(f"{escape(part.server)}  answers by version {part.answers}, {compared}{unready}", soft_wrap=True)
+    if outcome.done:
+        was = f", before it {outcome.before}" if outcome.before not in (None, outcome.version) else ""
+        where = f"on {len(outcome.servers)} servers" if len(outcome.servers) != 1 else "on 1 server"
+        out.print(f"{escape(outcome.name)} version {outcome.version} is [green]served[/] "
+                  f"{where if outcome.servers else 'by the repository'}{was}")  # fmt: skip
+
+
+def _told(told: outcomes.Told) -> Iterator[str]:
+    if told.refused:
+        yield f"{told.subject} was not told: {told.refused} --no-write-back says that it shall not be."
+    if told.tags:
+        yield f"{told.subject} has the tags and its run the metrics" if told.metrics else f"{told.subject} has the tags"
+    if told.onnx:
+        yield f"ONNX at {told.onnx}: mlflow models serve -m {told.onnx}"
+    if told.alias:
+        yield f"alias {told.alias} points to {told.subject}"
 
 
 def _show_parity(reports: Any) -> None:

@@ -6,6 +6,7 @@
     │   └── SourceError        exit 2   the model given cannot be read
     ├── ConversionRefused      exit 3   this pipeline cannot be converted; holds every Refused
     └── Unreachable            exit 4   MLflow, Spark, Triton or a store did not answer
+        └── Forbidden          exit 4   it answered, and does not allow what was asked
 
     Refused                             one stage's reason; collected, then raised together as ConversionRefused
 
@@ -16,17 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class TritonbuildError(Exception):
-    """Base of every error with an exit code. `fix` is advice, or empty where there is none."""
+    """Base of every error with an exit code. `fix` is advice, or empty where there is none.
+
+    `report`: what was done until then, where there is more to tell than the message does; it has `json()`.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, fix: str = "") -> None:
+    def __init__(self, message: str, *, fix: str = "", report: Any = None) -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
+        self.report = report
 
     def __str__(self) -> str:
         return f"{self.message}\nfix: {self.fix}" if self.fix else self.message
@@ -52,6 +58,10 @@ class Unreachable(TritonbuildError):
     """MLflow, Spark, Triton or a store did not answer, or could not be written."""
 
     exit_code = 4
+
+
+class Forbidden(Unreachable):
+    """MLflow or a store answered, and does not allow what was asked."""
 
 
 @dataclass(frozen=True)

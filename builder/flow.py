@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.differences import Difference
 from builder.errors import UsageError
 from builder.outcomes import Answer, Benchmark, Checked, Inventory, Publication, Recording, Support, Verification
 from builder.recording import log_model
 from builder.releases import DEFAULT, OLDEST, able, target_of
+from builder.rollouts import Rollout
 from builder.types import NULL_TEXT, UNSAID, Progress, Session, Silent
 
 if TYPE_CHECKING:
+    from builder.publishing import Prepared
+    from builder.releases import Target
     from builder.source import FetchedModel
+    from builder.source.registry import Stores
+    from builder.telling import Telling
     from builder.triton.layout import Repository
     from builder.triton.server import Server
     from builder.triton.settings import Wish
+    from builder.types import Servable
 
 __all__ = [
     "Wanted",
     "audit",
     "bench",
     "check",
+    "diff",
     "held",
+    "launch",
     "log_model",
     "predict",
     "prune",
     "publish",
     "record",
+    "rollback",
+    "rollout",
     "serve",
     "stages",
     "verify",
@@ -60,6 +71,19 @@ class Wanted:
 
         return fetch(self.source, schema=self.schema, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
+    @property
+    def shown(self) -> str:
+        """The source, without a password where it is an address."""
+        from builder.source.redacting import discreet
+
+        return discreet(self.source)
+
+    @property
+    def stores(self) -> Stores:
+        from builder.source.registry import Stores
+
+        return Stores(self.tracking_uri, self.registry_uri)
+
 
 def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     """Judge every stage before any work. What is refused is told, not raised. `triton`: as `publish` has it."""
@@ -77,7 +101,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
-    graph = graph_of(servable.model)
+    graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
         wanted.source, verdicts, servable.inputs, servable.outputs, servable.invalid, *known, target, graph, older
@@ -119,49 +143,107 @@ def publish(
     evidence_in_repository: bool = False,
     triton: str = DEFAULT.name,
     settings: Wish | None = None,
+    load: Sequence[str] = (),
+    load_header: str = "",
+    gate: float | None = None,
+    telling: Telling | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
-    `triton`: the oldest release that shall run it.
+    `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
+    `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
+    `telling`: what MLflow shall hear of it.
 
-    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers) and Unreachable.
+    Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.converting import convert
-    from builder.graph.lowering import lower
-    from builder.graph.rules import session_of
-    from builder.proving import prove, settled
-    from builder.publishing import check_null, choose_name, write
-    from builder.sparkml.reader import read_pipeline
-    from builder.stages import all_rules
+    from builder.publishing import choose_name
+    from builder.rolling import bring, reached
+    from builder.telling import Telling, begin
+    from builder.triton.settings import Wish, choose
+    from builder.triton.stores import store_of
+
+    progress, settings = progress or Silent(), settings or Wish()
+    progress.step(f"fetching {wanted.shown}")
+    store_of(repository)
+    target = target_of(triton)
+    model = wanted.fetch()
+    name = choose_name(name, model)
+    choose(name, settings)  # a wish that makes no sense is told before any work
+    registry = begin(model, wanted.stores, telling or Telling())
+    with reached(load, load_header, name, progress) as fleet:
+        prepared, every, plain = _prepared(
+            wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
+        )
+        tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
+        published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
+        return replace(published, mlflow=registry.told)
+
+
+def diff(
+    wanted: Wanted,
+    repository: Repository,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    unproven: bool = False,
+    evidence_in_repository: bool = False,
+    triton: str = DEFAULT.name,
+    settings: Wish | None = None,
+    progress: Progress | None = None,
+) -> Difference:
+    """All of `publish` but the writing, beside what the repository serves. It raises what `publish` raises."""
+    from builder.differing import difference
+    from builder.publishing import choose_name
     from builder.triton.settings import Wish, choose
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
     progress.step(f"fetching {wanted.source}")
     store_of(repository)
-    target = target_of(triton)
     model = wanted.fetch()
     name = choose_name(name, model)
-    choose(name, settings)  # a wish that makes no sense is told before any work
-    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
-    progress.step(f"compiling {len(pipeline.stages)} stages")
-    null_text, rules = check_null(wanted.null_text), all_rules()
-    compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
-    other = wanted.converter
-    if other and null_text != NULL_TEXT:
-        raise UsageError(
-            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
-            fix="leave one of the two out.",
-        )
-    servable = convert(model, wanted.outputs, target, other) if other else compiled()
-    every = None if other else partial(compiled, proof=True, every_column=True)
-    proof = prove(model, servable, every, unproven, progress)
-    progress.step(f"writing {name} to {repository}")
-    session = session_of(pipeline.stages, rules)
-    return write(
-        repository, name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+    choose(name, settings)
+    prepared, *_ = _prepared(
+        wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
     )
+    progress.step(f"comparing with {repository}")
+    return difference(wanted.source, repository, prepared)
+
+
+def rollout(
+    name: str,
+    repository: Repository,
+    *,
+    version: int | None = None,
+    load: Sequence[str],
+    load_header: str = "",
+    gate: float | None = None,
+    progress: Progress | None = None,
+) -> Rollout:
+    """A version of the repository, by default the one it serves, to servers: proven on each first, on all or on none."""
+    from builder.rolling import reached, turn_to
+
+    progress = progress or Silent()
+    with reached(load, load_header, name, progress) as fleet:
+        return turn_to(repository, name, version, fleet, gate, progress)
+
+
+def rollback(
+    name: str,
+    repository: Repository,
+    *,
+    to: int | None = None,
+    load: Sequence[str] = (),
+    load_header: str = "",
+    progress: Progress | None = None,
+) -> Rollout:
+    """Serve an older version again, by default the highest below the one served. Servers that poll need no `load`."""
+    from builder.rolling import reached, roll_back
+
+    progress = progress or Silent()
+    with reached(load, load_header, name, progress) as fleet:
+        return roll_back(repository, name, to, fleet, progress)
 
 
 def held(repository: Repository, names: Sequence[str] = ()) -> Inventory:
@@ -192,6 +274,7 @@ def serve(
     grpc_port: int = 0,
     http_port: int = 0,
     metrics_port: int = 0,
+    config_name: str = "",
     server: Path | None = None,
     server_python: Path | None = None,
     progress: Progress | None = None,
@@ -208,7 +291,28 @@ def serve(
         metrics_port=metrics_port,
         server=server,
         server_python=server_python,
+        flags=[f"--model-config-name={config_name}"] if config_name else (),
     )
+
+
+def launch(
+    repository: Repository, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
+) -> str:
+    """How a production server over the repository is started: NVIDIA's container of a release, or a tritonserver of one's own."""
+    from builder.triton.launching import Launch
+    from builder.triton.repository import models
+    from builder.triton.stores import store_of
+
+    ports, store = (http_port, grpc_port, metrics_port), store_of(repository)
+    where = store.at("")
+    line = Launch(
+        where if isinstance(where, Path) else store.for_triton,
+        models(repository),
+        target_of(triton),
+        ports,
+        config_name,
+    )
+    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 
 def verify(
@@ -266,3 +370,53 @@ def stages() -> Support:
     from builder.stages.listing import listed
 
     return Support(listed())
+
+
+def _prepared(
+    wanted: Wanted,
+    model: FetchedModel,
+    name: str,
+    version: int | None,
+    unproven: bool,
+    evidence_in_repository: bool,
+    target: Target,
+    settings: Wish,
+    progress: Progress,
+) -> tuple[Prepared, Callable[[], Servable] | None, Callable[[], Servable]]:
+    """Read, lower, prove: a version in memory; its graph with every stage's column, where there is such a graph; and the
+    one that takes each column by itself.
+    """
+    from builder.converting import convert
+    from builder.graph.lowering import lower
+    from builder.graph.rules import session_of
+    from builder.proving import prove, settled
+    from builder.publishing import check_null, prepare
+    from builder.sparkml.reader import read_pipeline
+    from builder.stages import all_rules
+    from builder.triton.settings import choose
+
+    pipeline = read_pipeline(model.path).under(settled(model, wanted.session))
+    progress.step(f"compiling {len(pipeline.stages)} stages")
+    null_text, rules = check_null(wanted.null_text), all_rules()
+    compiled = partial(lower, pipeline, model.schema, rules, wanted.outputs, null_text=null_text, target=target)
+    other = wanted.converter
+    if other and null_text != NULL_TEXT:
+        raise UsageError(
+            "--null-marker is for graphs of tritonbuild's own; what --converter makes keeps the usual one.",
+            fix="leave one of the two out.",
+        )
+    pack = choose(name, settings).settings.pack
+    if other and pack == "always":
+        raise UsageError(
+            "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
+            fix="leave --pack (or the setting pack) out.",
+        )
+    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
+    servable = plain() if other else compiled(pack=pack)
+    every = None if other else partial(compiled, proof=True, every_column=True)
+    proof = prove(model, servable, every, unproven, progress)
+    session = session_of(pipeline.stages, rules)
+    prepared = prepare(
+        name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
+    )
+    return prepared, every, plain

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from builder.types import UNSAID, Servable, Session
 
 if TYPE_CHECKING:
+    from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
     from builder.source import FetchedModel
@@ -38,6 +39,7 @@ def manifest(
     files: Mapping[str, bytes | memoryview],
     session: Session = UNSAID,
     *,
+    placement: Placement,
     beside: Mapping[str, bytes | memoryview],
     settings: Chosen,
 ) -> dict[str, Any]:
@@ -45,9 +47,11 @@ def manifest(
 
     `beside`: what lies beside the versions, made of `settings`. These may change without a new version: `config` alone
     tells of them.
-    `session`: in which session Spark gives these answers, where they hang on it.
+    `session`: in which session Spark gives these answers, where they hang on it. `placement`: what a GPU can run of it.
     """
-    told = {} if session == UNSAID else {"session": session.json()}
+    told: dict[str, Any] = {} if session == UNSAID else {"session": session.json()}
+    if servable.packs:
+        told["packed"] = [pack.json() for pack in servable.packs]
     return told | {
         "format": FORMAT,
         "name": name,
@@ -61,6 +65,7 @@ def manifest(
             "digest": model.digest,
             "saved_by_spark": spark_version,
         },
+        "cuda": placement.json(),
         "converter": servable.converter,
         "target": {"triton": target.name, "onnxruntime": target.onnxruntime},
         "inputs": [spec.json() | {"triton": spec.triton} for spec in servable.inputs],

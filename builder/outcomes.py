@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from builder.bench import Latency
     from builder.evidence import ParityReport
     from builder.graph.needs import Graph
+    from builder.rollouts import Rollout
     from builder.stages.listing import Listed
     from builder.triton.inventory import Held, Untrue
     from builder.triton.settings import Chosen
@@ -88,7 +89,7 @@ class Checked:
             rows = [(f"`{spec.name}`", str(spec.type), spec.triton, f"[N, {spec.width}]") for spec in specs]
             parts += [markdown_table((title, "type", "Triton", "shape"), rows)] if rows else []
         if self.graph:
-            parts.append(f"{self.size}; Triton {spans(self.releases)}")
+            parts += [f"{self.size}; Triton {spans(self.releases)}", f"On a GPU: {self.on_gpu}"]
         parts += [f"* {text}" for text in (*self.warnings, *self.notes)]
         return "\n\n".join(parts)
 
@@ -98,6 +99,13 @@ class Checked:
         assert self.graph is not None, "what is refused has no graph"
         needs = self.graph.needs
         return f"{self.graph.bytes:,} bytes, {self.graph.nodes:,} nodes, opset {needs.opset}, IR {needs.ir}"
+
+    @property
+    def on_gpu(self) -> str:
+        """What --device gpu would do, in words."""
+        assert self.graph is not None, "what is refused has no graph"
+        placement = self.graph.placement
+        return f"nothing: {placement.why_cpu}." if placement.why_cpu else str(placement)
 
     def _stages(self) -> list[tuple[str, ...]]:
         return [
@@ -113,8 +121,30 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What MLflow was told. `subject`: the version or the run; `refused`: why it took nothing, where it only lets read."""
+
+    subject: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    onnx: str = ""
+    alias: str = ""
+    refused: str = ""
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "tags": dict(self.tags),
+            "metrics": dict(self.metrics),
+            "onnx": self.onnx or None,
+            "alias": self.alias or None,
+            "refused": self.refused or None,
+        }
+
+
+@dataclass(frozen=True)
 class Publication:
-    """A version in the repository. `parity` is None where it was published unproven."""
+    """A version in the repository. `parity` is None where it was published unproven, `mlflow` where nobody was told."""
 
     name: str
     version: int
@@ -124,6 +154,8 @@ class Publication:
     manifest: Mapping[str, Any]
     notes: tuple[str, ...]
     settings: Chosen
+    rollout: Rollout | None = None
+    mlflow: Told | None = None
 
     def json(self) -> dict[str, Any]:
         return {
@@ -131,9 +163,11 @@ class Publication:
             "version": self.version,
             "path": str(self.path),
             "changed": self.changed,
+            "mlflow": self.mlflow and self.mlflow.json(),
             "settings": self.settings.json(),
             "notes": list(self.notes),
             "manifest": dict(self.manifest),
+            "rollout": self.rollout and self.rollout.json(),
         }
 
 
@@ -294,6 +328,7 @@ def graph_json(graph: Graph) -> dict[str, Any]:
         "opset": needs.opset,
         "ai.onnx.ml": needs.ml,
         "operators": sorted(needs.operators),
+        "cuda": graph.placement.json(),
     }
 
 

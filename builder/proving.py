@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.errors import CheckFailed, UsageError
-from builder.types import INVALID, Progress, Servable, Session
+from builder.types import INVALID, Predict, Progress, Servable, Session
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
@@ -76,7 +76,10 @@ def prove(
     progress.step(f"proving against {evidence.rows} answers of Spark {evidence.spark_version}")
     report = compare(evidence, in_process(servable)(evidence.inputs))
     if not report.passed:
-        where = _first_difference(evidence, every)
+        where = ""
+        if evidence.steps is not None and every is not None:
+            none = "\nNo column between the stages differs in the rows that Spark was asked about."
+            where = first_stage(evidence, _in_process(every)) or none
         raise CheckFailed(
             f"{model.uri} does not answer as Spark {evidence.spark_version} did; nothing was written.\n"
             f"{report.words()}{where}",
@@ -85,18 +88,35 @@ def prove(
     return Proof(evidence, report)
 
 
-def _first_difference(evidence: Evidence, every: Callable[[], Servable] | None) -> str:
-    """Which stage's column is the first that is not Spark's, in words."""
-    if evidence.steps is None or every is None:
+def first_stage(evidence: Evidence, every: Predict) -> str:
+    """Which stage's column is the first that is not Spark's, in words; empty where none is.
+
+    `every` answers with every stage's column: the proof graph, in this process or on a server.
+    """
+    if evidence.steps is None:
         return ""
     from builder.evidence import first_difference
-    from builder.graph.session import in_process
 
-    found = first_difference(evidence, in_process(every())(evidence.inputs.take(evidence.steps.rows)))
+    found = first_difference(evidence, every(evidence.inputs.take(evidence.steps.rows)))
     if found is None:
-        return "\nNo column between the stages differs in the rows that Spark was asked about."
+        return ""
     worst = found.worst
     return (
         f"\nThe first stage that differs: {found.stage}, column {found.column!r}, row {worst.row}: "
         f"Spark {worst.expected!r}, here {worst.got!r}."
     )
+
+
+def maker_of(evidence: Evidence, report: ParityReport) -> tuple[str, str] | None:
+    """(stage uid, output) of the first output, in the order of the stages, that differs; None where nobody knows."""
+    if evidence.steps is None:
+        return None
+    wrong = {output.name for output in report.outputs if not output.passed}
+    makers = evidence.steps.made_by
+    return next(((makers[name], name) for name in evidence.steps.columns if name in wrong and name in makers), None)
+
+
+def _in_process(every: Callable[[], Servable]) -> Predict:
+    from builder.graph.session import in_process
+
+    return in_process(every())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +14,20 @@ import numpy as np
 from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
-from builder.types import INVALID, NULL_TEXT, Servable, Session, to_json
+from builder.packing import packing_of
+from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
+    from builder.graph.placing import Placement
     from builder.proving import Proof
     from builder.releases import Target
+    from builder.rollouts import Rollout
     from builder.source import FetchedModel
     from builder.sparkml.reader import SavedPipeline
-    from builder.triton.layout import Repository
-    from builder.triton.settings import Settings, Wish
+    from builder.triton.layout import Files, Repository
+    from builder.triton.repository import Published
+    from builder.triton.settings import Chosen, Settings, Wish
 
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
@@ -43,8 +49,25 @@ def check_null(text: str) -> str:
     return text
 
 
-def write(
-    repository: Repository,
+@dataclass(frozen=True)
+class Prepared:
+    """A version, all of it in memory; nothing is written yet.
+
+    `version`: the one given, else MLflow's; None: the next free integer. `files`: what lies in the version's folder.
+    `beside`: what lies beside the versions, made of `settings`.
+    """
+
+    name: str
+    version: int | None
+    files: Files
+    beside: Files
+    manifest: Mapping[str, Any]
+    proof: Proof | None
+    settings: Chosen
+    notes: tuple[str, ...]
+
+
+def prepare(
     name: str,
     version: int | None,
     model: FetchedModel,
@@ -55,15 +78,10 @@ def write(
     target: Target,
     session: Session,
     wish: Wish,
-) -> Publication:
-    """Write config, model, manifest and evidence as one version, whole or not at all.
-
-    `session`: in which session Spark gives these answers, where they hang on it.
-    The version is the one given, else MLflow's, else the next free integer.
-    Raises UsageError where that version is there with other content, Unreachable where the disk refuses.
-    """
+) -> Prepared:
+    """Config, model, manifest and evidence. `session`: in which Spark gives these answers, where they hang on it."""
+    from builder.graph.needs import graph_of
     from builder.graph.weights import files_of
-    from builder.triton.repository import write_version
     from builder.triton.settings import choose
 
     files: dict[str, bytes | memoryview] = {MODEL: servable.model, **files_of(servable.weights)}
@@ -72,43 +90,79 @@ def write(
         kept = proof.evidence if evidence_in_repository else proof.evidence.only_derived()
         files[EVIDENCE] = _bytes(kept)
     chosen = choose(name, wish, len(servable.model) + sum(array.nbytes for array in servable.weights.values()))
-    beside = _beside(name, model, pipeline, servable, proof, kept, target, chosen.settings)
+    placement = graph_of(servable.model, target).placement
+    labels = _labels(pipeline, servable)
+    beside = _beside(name, model, labels, servable, proof, kept, target, chosen.settings, placement)
     document = manifest(
-        name, model, servable, pipeline.spark_version, proof, target, files, session, beside=beside, settings=chosen
-    )
-    everything = {**files, MANIFEST: to_json(document).encode()}
-    placed = write_version(repository, name, version or model.version, everything, beside)
-    return Publication(
         name,
+        model,
+        servable,
+        pipeline.spark_version,
+        proof,
+        target,
+        files,
+        session,
+        placement=placement,
+        beside=beside,
+        settings=chosen,
+    )
+    notes = (*model.notes, *_on_gpu(chosen.settings, placement))
+    everything = {**files, MANIFEST: to_json(document).encode()}
+    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, notes)
+
+
+def place(repository: Repository, prepared: Prepared) -> Published:
+    """Write it as one version, whole or not at all.
+
+    Raises UsageError where that version is there with other content, Unreachable where the store refuses.
+    """
+    from builder.triton.repository import write_version
+
+    return write_version(repository, prepared.name, prepared.version, prepared.files, prepared.beside)
+
+
+def publication(prepared: Prepared, placed: Published, rollout: Rollout | None = None) -> Publication:
+    """What `publish` comes back with."""
+    return Publication(
+        prepared.name,
         placed.version,
         placed.path,
         placed.changed,
-        proof.report if proof else None,
-        document,
-        (*model.notes, *placed.notes),
-        chosen,
+        prepared.proof.report if prepared.proof else None,
+        prepared.manifest,
+        (*prepared.notes, *placed.notes),
+        prepared.settings,
+        rollout,
     )
+
+
+def _on_gpu(settings: Settings, placement: Placement) -> tuple[str, ...]:
+    """What --device gpu asked for and what the graph gives."""
+    if settings.device != "gpu":
+        return ()
+    return (f"it stays on the CPU: {placement.why_cpu}." if placement.why_cpu else f"on a GPU: {placement}",)
 
 
 def _beside(
     name: str,
     model: FetchedModel,
-    pipeline: SavedPipeline,
+    labels: Mapping[str, tuple[str, ...]],
     servable: Servable,
     proof: Proof | None,
     kept: Evidence | None,
     target: Target,
     settings: Settings,
+    placement: Placement,
 ) -> dict[str, bytes]:
-    """What lies beside a model's versions: config.pbtxt, labels.txt, the rows of warmup/."""
-    from builder.triton.config import write_config
-    from builder.triton.layout import CONFIG, LABELS
+    """What lies beside a model's versions: config.pbtxt, configs/, labels.txt, the rows of warmup/."""
+    from builder.triton.config import write_config, write_configs
+    from builder.triton.layout import LABELS
 
-    labels = _labels(pipeline, servable)
     samples, rows = _warmup(servable, kept, settings.warmup)
-    config = write_config(servable, name, settings, provenance(model, proof, target), labels, samples)
+    told = provenance(model, proof, target)
+    configs = write_configs(placement, settings, partial(write_config, servable, name, settings, told, labels, samples))
     lines = "".join(f"{label}\n" for label in next(iter(labels.values()), ())).encode()
-    return {**rows, **({LABELS: lines} if labels else {}), CONFIG: config.encode()}
+    return {**rows, **({LABELS: lines} if labels else {}), **configs}
 
 
 def _labels(pipeline: SavedPipeline, servable: Servable) -> Mapping[str, tuple[str, ...]]:
@@ -127,9 +181,10 @@ def _warmup(servable: Servable, kept: Evidence | None, wanted: int) -> tuple[Seq
     if not wanted:
         return (), {}
     if kept is None or not kept.rows:
-        return zeros(servable.inputs), {}
+        return zeros(servable.travelling), {}
     order = np.argsort(kept.answers[INVALID.name][:, 0] != 0, kind="stable")
-    return samples(servable.inputs, kept.inputs.take(order[:wanted]))
+    rows = packing_of(servable.inputs, servable.packs)(kept.inputs.take(order[:wanted]))
+    return samples(servable.travelling, Table(rows))
 
 
 def _bytes(evidence: Evidence) -> bytes:

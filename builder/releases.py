@@ -88,6 +88,8 @@ TARGETS = (
     Target("26.08", "2.72", "1.28.0", 13, 26, 5),
 )
 OLDEST = TARGETS[0]
+PINNED = TARGETS[-1]
+"""What the launch lines and docker-compose.yml run: the newest, which `make releases` tries every rule on."""
 DEFAULT = next(target for target in TARGETS if target.tree_ensemble)
 
 

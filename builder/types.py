@@ -158,6 +158,17 @@ class TensorSpec:
         return TensorSpec(text["name"], type, bool(text["nullable"]), width, text.get("null_text", NULL_TEXT))
 
 
+@dataclass(frozen=True)
+class Pack:
+    """One tensor `[N, len(columns)]` that travels in the place of so many inputs `[N, 1]`, a column a slot."""
+
+    spec: TensorSpec
+    columns: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.spec.name, "triton": self.spec.triton, "columns": list(self.columns)}
+
+
 class Table(Mapping[str, Array]):
     """Rows in tensor form: name → array `[N, width]`, nulls as their markers, strings as `object` of `str`.
 
@@ -269,6 +280,7 @@ class Servable:
     """A model that can be served: the ONNX file's bytes and what its tensors mean.
 
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
+    `packs`: which of the inputs travel together; `travelling` are the tensors that the graph really has.
     `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
     `converter` made the graph.
     """
@@ -281,6 +293,18 @@ class Servable:
     stages: tuple[StageVerdict, ...] = ()
     weights: Mapping[str, Array] = field(default_factory=dict)
     converter: str = "tritonbuild"
+    packs: tuple[Pack, ...] = ()
+
+    @property
+    def travelling(self) -> tuple[TensorSpec, ...]:
+        """What goes over the wire: each pack, then the inputs that are in none."""
+        return travelling(self.inputs, self.packs)
+
+
+def travelling(inputs: Sequence[TensorSpec], packs: Sequence[Pack]) -> tuple[TensorSpec, ...]:
+    """The tensors of a model with these inputs and packs, in the graph's order."""
+    inside = {name for pack in packs for name in pack.columns}
+    return (*(pack.spec for pack in packs), *(spec for spec in inputs if spec.name not in inside))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from builder.triton.settings import Settings
 from builder.types import Servable
-from tests.small_models import carriers, every_type, picks, text_identity, words
+from tests.small_models import carriers, every_scalar, every_type, picks, text_identity, words
 
 SHAPES: dict[str, tuple[Callable[[], Servable], Settings]] = {
     "carriers": (carriers, Settings()),
     "every_type": (every_type, Settings()),
+    "packed": (every_scalar, Settings(pack="always")),
     "words": (words, Settings()),
     "picks": (picks, Settings(max_batch_size=1)),
     "text": (text_identity, Settings(max_batch_size=1 << 20)),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from spox import Tensor, Var, argument, build
 
-from builder.types import INVALID, InvalidReason, Scalar, Servable, TensorSpec, TextArray, VectorType
+from builder.graph.lowering import lower
+from builder.sparkml.reader import read_pipeline
+from builder.stages import all_rules
+from builder.types import INVALID, Field, InvalidReason, Scalar, Servable, TensorSpec, TextArray, VectorType
+from tests.saved import Stage, write_pipeline
 
 IR_VERSION = 10
 
@@ -65,6 +73,23 @@ def carriers() -> Servable:
     )
     reason = InvalidReason(1, "StringIndexer_7a1", "carrier", "a label that was not seen in training")
     return servable(arguments, outputs, (carrier, x), specs, (reason,))
+
+
+@cache
+def every_scalar(pack: str = "always") -> Servable:
+    """A pipeline that answers each column of each type, null or never null, as it came: `x` as `x_out`."""
+    names = ("string", "double", "float", "integer", "long", "short", "byte", "boolean", "date", "timestamp")
+    schema = tuple(
+        Field(f"{'null' if nullable else 'sure'}_{name}", Scalar(name), nullable)  # type: ignore[arg-type]
+        for name in names
+        for nullable in (True, False)
+    )
+    outputs = [f"{one.name}_out" for one in schema]
+    told = ", ".join(f"{one.name} AS {out}" for one, out in zip(schema, outputs, strict=True))
+    statement = {"statement": f"SELECT *, {told} FROM __THIS__"}
+    with tempfile.TemporaryDirectory() as folder:
+        write_pipeline(Path(folder) / "model", [Stage("org.apache.spark.ml.feature.SQLTransformer", "sql", statement)])
+        return lower(read_pipeline(Path(folder) / "model"), schema, all_rules(), outputs, pack=pack)
 
 
 def picks() -> Servable:

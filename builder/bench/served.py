@@ -13,6 +13,7 @@ import numpy as np
 
 from builder.bench.load import Connect, Latency, Load, measure
 from builder.errors import UsageError
+from builder.packing import packs_from_json
 from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def published(repository: Repository, name: str) -> tuple[Table, Servable]:
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
     with on_this_machine(repository, f"{name}/{serving(repository, name)}") as folder:
         try:
-            servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs)
+            packs = packs_from_json(manifest.get("packed", ()), inputs)
+            servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
         except OSError as error:
             raise UsageError(
                 f"{repository} does not hold {name} whole: {error}", fix="publish this version again."
@@ -124,7 +126,7 @@ def _own_repository(repository: Repository, name: str, model: Servable) -> Itera
             (own / name / path).write_bytes(content)
         config = parse(settings[CONFIG].decode("utf-8", "replace"), f"{repository}/{name}/{CONFIG}")
         config.name = EMPTY
-        identity = identity_of(model.inputs, model.outputs)
+        identity = identity_of(model.travelling, model.outputs)
         beside = settings | {CONFIG: text_format.MessageToString(config, as_utf8=True).encode()}
         write_version(own, EMPTY, 1, {"model.onnx": identity.model}, beside)
         yield own

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
+import spox.opset.ai.onnx.v21 as op
 from spox import build
 
 from builder.errors import ConversionRefused
 from builder.graph import liveness
 from builder.graph.columns import Column, Texts
 from builder.graph.forests import plant
+from builder.graph.idioms import constant
 from builder.graph.needs import settle_versions
 from builder.graph.refusing import blanked, code_of, reasons_of
 from builder.graph.rules import Rule
 from builder.graph.sharing import sharing
 from builder.graph.tracing import Trace, walk
 from builder.graph.weights import add_initializers
+from builder.packing import planned
 from builder.releases import DEFAULT, Target
 from builder.sparkml.attributes import vector_width
 from builder.sparkml.reader import SavedPipeline
@@ -30,6 +34,7 @@ from builder.types import (
     SLACK,
     Array,
     Field,
+    Pack,
     Probe,
     Scalar,
     Schema,
@@ -51,6 +56,7 @@ def lower(
     every_column: bool = False,
     null_text: str = NULL_TEXT,
     target: Target = DEFAULT,
+    pack: str = "never",
 ) -> Servable:
     """Compile the pipeline into one ONNX graph over the schema's columns.
 
@@ -58,6 +64,7 @@ def lower(
     output that is not Spark's to the bit, `<output>__slack`: its absolute tolerance per value (float64).
     `every_column` answers with every column that a kept stage writes, to find the first that differs. `null_text` is the
     string that stands for null on the wire. `target` is the Triton release that shall run it (and those after it).
+    `pack`: one of packing.CHOICES; which inputs the graph reads is known when it is built, so a packed one is built twice.
     Raises ConversionRefused with every stage's reason, or with what the release lacks; UsageError where an output or input column is not there; SourceError
     where a stage's data is not what its class saves.
     """
@@ -66,7 +73,13 @@ def lower(
         if trace.refusals:
             raise ConversionRefused(trace.refusals, len(pipeline.stages))
         made = tuple(name for name in trace.made if name not in trace.specs)  # a stage may write onto its input
-        return _build(trace, made if every_column else trace.outputs, proof)
+        servable = _build(trace, made if every_column else trace.outputs, proof)
+    packs = planned(servable.inputs, servable.outputs, pack)
+    if not packs:
+        return servable
+    with sharing():
+        trace = walk(pipeline, schema, rules, outputs, null_text, target, packs)
+        return _build(trace, made if every_column else trace.outputs, proof, packs)
 
 
 def judge(
@@ -110,11 +123,15 @@ def _known_width(given: Field) -> int:
             return 1
 
 
-def _build(trace: Trace, outputs: Sequence[str], proof: bool) -> Servable:
+def _build(trace: Trace, outputs: Sequence[str], proof: bool, packs: tuple[Pack, ...] = ()) -> Servable:
     """Trace → ONNX model and what its tensors mean."""
     columns = {name: _travelling(trace.columns[name], trace.null_text) for name in outputs}
     code = code_of(trace.masks, trace.behind, next(iter(columns.values())).var)
-    results = {name: blanked(column, code if trace.masks else None) for name, column in columns.items()}
+    reasons, unfit = reasons_of(trace.masks), trace.unpacked.refused
+    if unfit is not None:  # before any stage: what Spark would do with a row that it cannot hold, nobody can say
+        reasons = (*reasons, trace.unpacked.reason(last := len(trace.verdicts) + 1))
+        code = op.where(unfit, constant(np.array([[last]], dtype=np.int32)), code)
+    results = {name: blanked(column, code if reasons else None) for name, column in columns.items()}
     specs = [TensorSpec(name, column.type, column.nullable, _width(column)) for name, column in columns.items()]
     if proof:
         for name, column in columns.items():
@@ -127,19 +144,20 @@ def _build(trace: Trace, outputs: Sequence[str], proof: bool) -> Servable:
     model = build(trace.arguments | tables, results, drop_unused_inputs=True)
     settle_versions(model, trace.target)
     arrays = {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
-    weights = _settle_inputs(model, list(trace.specs), arrays)
+    weights = _settle_inputs(model, [*trace.unpacked.arguments, *trace.specs], arrays)
     plant(model, trace.forests)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
-    used = [value.name for value in model.graph.input]
+    used = {value.name for value in model.graph.input}.union(*(one.columns for one in packs))
     return Servable(
         model.SerializeToString(deterministic=True),
-        tuple(trace.specs[name] for name in used),
+        tuple(spec for name, spec in trace.specs.items() if name in used),
         (*specs, INVALID),
-        reasons_of(trace.masks),
-        _merge(trace.probes, set(used)),
+        reasons,
+        _merge(trace.probes, used),
         tuple(trace.verdicts),
         weights=weights,
+        packs=packs,
     )
 
 

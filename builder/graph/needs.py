@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx
 
 from builder.errors import ConversionRefused, Refusal
+from builder.graph.placing import Placement, placed
 from builder.releases import Needs, Target, able
 
 IR_VERSION = 10  # with opset 21 and ai.onnx.ml 5: what every Triton release loads; more only where a rule asks for more
@@ -17,17 +18,18 @@ _ML = "ai.onnx.ml"
 
 @dataclass(frozen=True)
 class Graph:
-    """A file's size in `bytes` and nodes, and what it asks of onnxruntime."""
+    """A file's size in `bytes` and nodes, what it asks of onnxruntime, and what of it a GPU can run there."""
 
     bytes: int
     nodes: int
     needs: Needs
+    placement: Placement
 
 
-def graph_of(model: bytes) -> Graph:
-    """Read the file of a model."""
+def graph_of(model: bytes, target: Target) -> Graph:
+    """Read the file of a model; `target`: whose onnxruntime shall run it."""
     loaded = onnx.load_from_string(model)
-    return Graph(len(model), sum(1 for _ in _nodes(loaded.graph.node)), needs_of(loaded))
+    return Graph(len(model), sum(1 for _ in _nodes(loaded.graph.node)), needs_of(loaded), placed(loaded, target))
 
 
 def needs_of(model: onnx.ModelProto) -> Needs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from builder.errors import UsageError
+from builder.packing import packing_of
 from builder.types import Predict, Servable, Table
 
 
@@ -23,10 +24,12 @@ def in_process(servable: Servable, *, threads: int = 1) -> Predict:
         options.add_external_initializers(list(servable.weights), values)
     session = runtime.InferenceSession(servable.model, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    inputs = [(spec.name, spec.dtype) for spec in servable.inputs]
+    inputs = [(spec.name, spec.dtype) for spec in servable.travelling]
+    together = packing_of(servable.inputs, servable.packs) if servable.packs else None
 
     def predict(rows: Table) -> Table:
-        feed = {name: array if (array := rows[name]).dtype == dtype else array.astype(dtype) for name, dtype in inputs}
+        sent = together(rows) if together else rows
+        feed = {name: array if (array := sent[name]).dtype == dtype else array.astype(dtype) for name, dtype in inputs}
         return Table(dict(zip(names, session.run(names, feed), strict=True)))
 
     return predict

@@ -20,6 +20,7 @@ from builder.graph.idioms import collecting_tables
 from builder.graph.refusing import Met
 from builder.graph.rules import Rule
 from builder.graph.targeting import lowering_for, target
+from builder.graph.unpacking import Unpacked, unpacked
 from builder.releases import Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
@@ -28,6 +29,7 @@ from builder.sparkml.verdicts import no_rule
 from builder.types import (
     Array,
     Field,
+    Pack,
     Probe,
     Scalar,
     Schema,
@@ -50,6 +52,7 @@ class Trace:
     target: Target
     tables: list[tuple[Var, Array]]
     forests: list[Forest]
+    unpacked: Unpacked
     columns: dict[str, Column] = field(default_factory=dict)
     arguments: dict[str, Var] = field(default_factory=dict)
     specs: dict[str, TensorSpec] = field(default_factory=dict)
@@ -73,11 +76,17 @@ def walk(
     outputs: Sequence[str] | None,
     null_text: str,
     target: Target,
+    packs: Sequence[Pack] = (),
 ) -> Trace:
-    """The stages that the outputs need, in their order. What is refused is gathered in the trace."""
+    """The stages that the outputs need, in their order. What is refused is gathered in the trace.
+
+    `packs`: columns of the schema that come together, in one tensor.
+    """
     plan = liveness.plan(pipeline.stages, schema, rules, outputs)
     with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
-        trace = Trace(plan.live, plan.outputs, null_text, target, tables, forests, lost=set(plan.lost), rules=rules)
+        together = unpacked(packs, {given.name: _spec(given, 1, null_text) for given in schema})
+        known: dict[str, Any] = {"lost": set(plan.lost), "rules": rules, "arguments": dict(together.arguments)}
+        trace = Trace(plan.live, plan.outputs, null_text, target, tables, forests, together, **known)
         for given in schema:
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
@@ -126,11 +135,17 @@ def _add_input(trace: Trace, given: Field) -> None:
 
 
 def _argument(trace: Trace, given: Field, width: int) -> Var:
+    trace.specs[given.name] = _spec(given, width, trace.null_text)
+    if given.name in trace.unpacked.columns:
+        return trace.unpacked.columns[given.name]
     dtype = dtype_of(given.type, given.nullable)
     var = argument(Tensor(np.str_ if dtype == np.object_ else dtype, ("N", None if width < 0 else width)))
     trace.arguments[given.name] = var
-    trace.specs[given.name] = TensorSpec(given.name, given.type, given.nullable, width, trace.null_text)
     return var
+
+
+def _spec(given: Field, width: int, null_text: str) -> TensorSpec:
+    return TensorSpec(given.name, given.type, given.nullable, width, null_text)
 
 
 def _size_input(trace: Trace, given: Field, width: int) -> Vector:

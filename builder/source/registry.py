@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from builder.errors import SourceError, Unreachable, UsageError
+from builder.errors import Forbidden, SourceError, Unreachable, UsageError
+from builder.source.redacting import discreet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +27,10 @@ _VERSION = re.compile(r"models:/+(?P<name>[^/@]+)/(?P<version>[0-9]+)")
 _ALIAS = re.compile(r"models:/+(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 _RUN = re.compile(r"runs:/+(?P<run>[^/]+)/(?P<path>.+)")
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND", "ENDPOINT_NOT_FOUND"})
-_PATIENCE_S = 5  # for one metadata call; a registry that takes longer is not there
+_FORBIDDEN = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"})
+_READ_ONLY = re.compile(r"readonly database|read-only transaction|permission denied for", re.IGNORECASE)
+PATIENCE_S = 5  # for one metadata call; a registry that takes longer is not there
+TRANSFER_PATIENCE_S = 30  # for files: so long may a store be silent between two pieces
 
 _URI_FIX = (
     "check MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI (or --tracking-uri, --registry-uri), and that MLflow runs."
@@ -65,7 +69,7 @@ def download(source: str, stores: Stores) -> Located:
             f"{source!r} names no version of a model.", fix="write models:/name/3, models:/name@alias or runs:/id/path."
         )
     found = match.groupdict()
-    with _asking(stores) as client:
+    with asking(stores) as client:
         version = _version(client, found["name"], found.get("version"), found.get("alias"))
         artifacts = client.get_model_version_download_uri(version.name, version.version)
     uri = f"models:/{version.name}/{version.version}"
@@ -83,15 +87,17 @@ def upload(file: Path, located: str, stores: Stores, *, into: str) -> None:
 
     _set_stores(stores)
     try:
-        get_artifact_repository(located).log_artifact(str(file), into)
+        with patient(TRANSFER_PATIENCE_S):
+            get_artifact_repository(located).log_artifact(str(file), into)
     except (MlflowException, OSError) as error:
         raise Unreachable(
-            f"{located} could not be written ({error}).", fix="check the artifact store's permissions and space."
+            discreet(f"{located} could not be written ({error})."),
+            fix="check the artifact store's permissions and space.",
         ) from error
 
 
 def _download_run(source: str, run_id: str, stores: Stores) -> Located:
-    with _asking(stores) as client:
+    with asking(stores) as client:
         try:
             run = client.get_run(run_id)
         except Exception as error:
@@ -153,7 +159,8 @@ def _fetch(uri: str, artifacts: str, stores: Stores) -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _log.info("fetching %s", uri)
     try:
-        found = Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=stores.tracking_uri))
+        with patient(TRANSFER_PATIENCE_S):
+            found = Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=stores.tracking_uri))
     except Exception as error:
         raise told(
             error, f"the files of {uri} are not there", "check the path, and that its artifacts were kept."
@@ -164,25 +171,35 @@ def _fetch(uri: str, artifacts: str, stores: Stores) -> Path:
 
 
 @contextmanager
-def _asking(stores: Stores) -> Iterator[MlflowClient]:
-    """A client that gives up soon, where the environment does not say how long to wait."""
-    from mlflow import MlflowClient, environment_variables
+def asking(stores: Stores, patience_s: int = PATIENCE_S) -> Iterator[MlflowClient]:
+    """A client that gives up soon; what MLflow raises in the block becomes an error of ours."""
+    from mlflow import MlflowClient
 
     _set_stores(stores)
+    try:
+        with patient(patience_s):
+            yield MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.registry_uri)
+    except (UsageError, Unreachable):
+        raise
+    except Exception as error:
+        raise told(error, "MLflow has no such model", _URI_FIX) from error
+
+
+@contextmanager
+def patient(seconds: int) -> Iterator[None]:
+    """Within the block MLflow waits so long for an answer, twice, where the environment does not say how long."""
+    from mlflow import environment_variables
+
     limits = (
         (environment_variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 1),
-        (environment_variables.MLFLOW_HTTP_REQUEST_TIMEOUT, _PATIENCE_S),
+        (environment_variables.MLFLOW_HTTP_REQUEST_TIMEOUT, seconds),
     )
     ours = [variable for variable, _ in limits if not variable.is_set()]
     for variable, value in limits:
         if variable in ours:
             variable.set(value)
     try:
-        yield MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.registry_uri)
-    except (UsageError, Unreachable):
-        raise
-    except Exception as error:
-        raise told(error, "MLflow has no such model", _URI_FIX) from error
+        yield
     finally:
         for variable in ours:
             variable.unset()
@@ -198,14 +215,20 @@ def _set_stores(stores: Stores) -> None:
         mlflow.set_registry_uri(stores.registry_uri)
     for uri in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
         if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-            raise Unreachable(f"MLflow's database {uri} does not exist.", fix=_URI_FIX)
+            raise Unreachable(f"MLflow's database {discreet(uri)} does not exist.", fix=_URI_FIX)
 
 
 def told(error: Exception, absent: str, fix: str | Callable[[], str]) -> SourceError | Unreachable:
-    """MLflow's exception as ours: what it does not have is SourceError, all else means that it did not answer."""
+    """MLflow's exception as ours: what it does not have is SourceError, what it does not allow is Forbidden, all else
+    means that it did not answer. No address keeps its password.
+    """
     from mlflow.exceptions import MlflowException
 
-    if (isinstance(error, MlflowException) and error.error_code in _ABSENT) or isinstance(error, FileNotFoundError):
-        return SourceError(f"{absent}.", fix=fix() if callable(fix) else fix)
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    code = error.error_code if isinstance(error, MlflowException) else ""
+    if code in _ABSENT or isinstance(error, FileNotFoundError):
+        return SourceError(discreet(f"{absent}."), fix=discreet(fix() if callable(fix) else fix))
+    said = str(error).strip()
+    reason = discreet(said.splitlines()[0]) if said else type(error).__name__
+    if code in _FORBIDDEN or _READ_ONLY.search(said):
+        return Forbidden(f"MLflow does not allow it: {reason}", fix="ask whoever runs it for the permission.")
     return Unreachable(f"MLflow did not answer: {reason}", fix=_URI_FIX)

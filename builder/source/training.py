@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import Unreachable
 from builder.source.folder import BESIDE, SCHEMA_FILE
+from builder.source.redacting import discreet
 from builder.source.registry import Stores, told, upload
 from builder.source.signature import signature_of
 from builder.types import INVALID, TensorSpec
@@ -81,7 +82,7 @@ def register(logged: Logged, name: str, alias: str | None = None) -> int:
             mlflow.MlflowClient().set_registered_model_alias(name, alias, str(version))
     except (MlflowException, OSError) as error:
         raise Unreachable(
-            f"{logged.uri} is logged, but could not be registered as {name!r} ({error}).",
+            discreet(f"{logged.uri} is logged, but could not be registered as {name!r} ({error})."),
             fix=f"register it by hand: mlflow.register_model({logged.uri!r}, {name!r}).",
         ) from error
     return version

@@ -18,15 +18,15 @@ import numpy as np
 
 from builder import tables
 from builder.errors import Unreachable, UsageError
+from builder.packing import Packing, packing_of, packs_from_json
 from builder.triton.layout import PREFIX
-from builder.types import Array, InvalidReason, Predict, Table, TensorSpec
+from builder.types import Array, InvalidReason, Pack, Predict, Table, TensorSpec, travelling
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Protocol = Literal["grpc", "http"]
 TIMEOUT_S = 60.0
-LOAD_TIMEOUT_S = 600.0  # a forest of 8 million nodes needs 11 s to open
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,21 @@ class ModelInfo:
     invalid: tuple[InvalidReason, ...]
     provenance: Mapping[str, str]
     max_batch_size: int
+    packs: tuple[Pack, ...] = ()
+
+    @cached_property
+    def columns(self) -> tuple[Wire, ...]:
+        """What is asked for, a tensor each."""
+        return tuple(Wire(spec, spec.dtype, spec.triton) for spec in self.inputs)
 
     @cached_property
     def wire_inputs(self) -> tuple[Wire, ...]:
-        return tuple(Wire(spec, spec.dtype, spec.triton) for spec in self.inputs)
+        """What travels."""
+        return tuple(Wire(spec, spec.dtype, spec.triton) for spec in travelling(self.inputs, self.packs))
+
+    @cached_property
+    def packing(self) -> Packing:
+        return packing_of(self.inputs, self.packs)
 
     def reason(self, code: int) -> str | None:
         """The `invalid` of a row in words; None where the row is fine."""
@@ -60,6 +71,8 @@ class ModelInfo:
         found = next((item for item in self.invalid if item.code == abs(code)), None)
         if found is None:
             return f"refused for reason {code}, which the model does not explain"
+        if not found.stage:
+            return f"{found.column}: {found.reason}"
         does = "Spark would stop" if code > 0 else "Spark would drop this row"
         return f"{does}: {found.stage}, column {found.column}: {found.reason}"
 
@@ -108,23 +121,27 @@ class Client:
             self._known[key] = _info(model, config)
         return self._known[key]
 
-    def load(self, model: str) -> None:
-        """Have the server load a model, or its newest version (it must run with explicit model control).
-
-        Raises UsageError with the server's reason where the model does not load, Unreachable.
-        """
-        self._known = {key: info for key, info in self._known.items() if key[0] != model}
-        options = {"client_timeout": LOAD_TIMEOUT_S} if self.protocol == "grpc" else {}
-        with self._errors(model):
-            self._connection(LOAD_TIMEOUT_S).load_model(model, **options)
-
     def predict(self, model: str, rows: Table, version: str = "", timeout_s: float | None = None) -> Table:
         """Every output for every row, in order; more than the model's max_batch_size go as several requests.
 
         Raises UsageError where the rows do not fit the model's inputs or the server refuses them, Unreachable.
         """
         info = self.specs(model, version)
-        arrays = [_fitting(rows, wire) for wire in info.wire_inputs]
+        try:
+            return self._ask(info, rows, version, timeout_s)
+        except UsageError:
+            if not self._outdated(info, version):
+                raise
+        return self._ask(self.specs(model, version), rows, version, timeout_s)
+
+    def _outdated(self, info: ModelInfo, version: str) -> bool:
+        """Whether what was remembered of a model is no longer so: another version may answer since, packed or not."""
+        del self._known[info.name, str(version)]
+        return self.specs(info.name, version) != info
+
+    def _ask(self, info: ModelInfo, rows: Table, version: str, timeout_s: float | None) -> Table:
+        fitting = Table({wire.spec.name: _fitting(rows, wire) for wire in info.columns})
+        arrays = [*(info.packing(fitting) if info.packs else fitting).values()]
         step = info.max_batch_size
         parts = [
             self._infer(info, str(version), [array[start : start + step] for array in arrays], timeout_s)
@@ -234,13 +251,16 @@ def _info(model: str, config: Mapping[str, Any]) -> ModelInfo:
     }
     try:
         inputs, outputs, invalid = (json.loads(parameters.pop(key)) for key in ("inputs", "outputs", "invalid"))
+        specs = tuple(TensorSpec.from_json(spec) for spec in inputs)
+        packs = packs_from_json(json.loads(parameters.pop("packed", "[]")), specs)
         return ModelInfo(
             model,
-            tuple(TensorSpec.from_json(spec) for spec in inputs),
+            specs,
             tuple(TensorSpec.from_json(spec) for spec in outputs),
             tuple(InvalidReason(int(r["code"]), r["stage"], r["column"], r["reason"]) for r in invalid),
             parameters,
             max(1, int(config.get("max_batch_size", 0))),
+            packs,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(

@@ -10,15 +10,19 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from builder.errors import UsageError
-from builder.triton.layout import LABELS, PREFIX
+from builder.graph.placing import Placement
+from builder.triton.layout import CONFIG, CONFIGS, LABELS, PREFIX
 from builder.triton.settings import LEVELS, Settings
-from builder.types import Servable, TensorSpec, TextArray
+from builder.types import Servable, TensorSpec
 
-_OURS = ("inputs", "outputs", "invalid")
+CPU, GPU = f"{CONFIGS}/cpu.pbtxt", f"{CONFIGS}/gpu.pbtxt"
+"""What a server reads in the place of config.pbtxt that was started with --model-config-name=cpu, or =gpu."""
+
+_OURS = ("inputs", "outputs", "invalid", "packed")
 _TYPES = {"BYTES": "TYPE_STRING"}
 
 
@@ -29,21 +33,32 @@ def write_config(
     provenance: Mapping[str, str],
     labelled: Collection[str] = (),
     warmup: Sequence[Any] = (),
+    on_gpu: Placement | None = None,
 ) -> str:
     """The text of config.pbtxt for the model `name`.
 
+    `on_gpu`: what of the graph a GPU can run, for a config that uses one where that is something; None is for the CPU.
     `warmup`: messages ModelWarmup. `labelled`: outputs whose slots are named, a line each, in the model's labels.txt.
     `provenance` becomes one parameter a key (`tritonbuild.source`, `tritonbuild.unproven`, …).
-    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`.
+    Raises UsageError where a provenance key is one of `inputs`, `outputs`, `invalid`, `packed`.
     """
     from google.protobuf import text_format
 
     head = f"{name}: written by tritonbuild. Edit freely: only publishing this model again writes this file again."
     parts = [_comment(head)]
-    sections = [*_sections(servable, name, settings, labelled), *_warmup(warmup), *_told(servable, provenance)]
+    sections = [*_sections(servable, name, settings, labelled, on_gpu), *_warmup(warmup), *_told(servable, provenance)]
     for comment, section in sections:
         parts.append(_comment(comment) + text_format.MessageToString(section, as_utf8=True))
     return "\n".join(parts)
+
+
+def write_configs(
+    placement: Placement, settings: Settings, write: Callable[[Placement | None], str]
+) -> dict[str, bytes]:
+    """One artefact, two kinds of hardware: configs/cpu.pbtxt and gpu.pbtxt, and config.pbtxt, which is that of the setting
+    `device`. `write` makes the text of one."""
+    files = {CPU: write(None).encode(), GPU: write(placement).encode()}
+    return files | {CONFIG: files[GPU if settings.device == "gpu" else CPU]}
 
 
 def spec_json(spec: TensorSpec) -> dict[str, Any]:
@@ -52,7 +67,7 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
 
 
 def _sections(
-    servable: Servable, name: str, settings: Settings, labelled: Collection[str]
+    servable: Servable, name: str, settings: Settings, labelled: Collection[str], on_gpu: Placement | None
 ) -> Iterator[tuple[str, Any]]:
     """(comment, a ModelConfig that holds that section alone), in the order of the file."""
     from tritonclient.grpc import model_config_pb2 as proto
@@ -67,16 +82,12 @@ def _sections(
         proto.ModelConfig(max_batch_size=settings.max_batch_size),
     )
     yield _batching(settings)
-    group = proto.ModelInstanceGroup(kind=proto.ModelInstanceGroup.KIND_CPU, count=settings.instances)
-    told = "Each instance holds the whole model in memory."
-    if settings.rate_limit:
-        told += " A run waits until these resources are free; without --rate-limit on the server none is counted."
-        for resource, count in sorted(settings.rate_limit.items()):
-            group.rate_limiter.resources.add(name=resource, count=count)
-    yield told, proto.ModelConfig(instance_group=[group])
+    yield _instances(settings, on_gpu)
     yield from _rarer(settings)
     yield "Inputs. Rows are the first dimension, which Triton does not want written.", proto.ModelConfig()
-    for spec in servable.inputs:
+    if servable.packs:
+        yield "Packed: each column is a slot; tritonbuild.packed names them in their order.", proto.ModelConfig()
+    for spec in servable.travelling:
         yield _meaning(spec), proto.ModelConfig(input=[_tensor(proto.ModelInput, spec)])
     yield (
         "Outputs. invalid: 0 = fine, k = Spark would stop at this row, -k = Spark would drop it; why: tritonbuild.invalid.",
@@ -132,6 +143,24 @@ def _versions(settings: Settings) -> tuple[str, Any]:
     return told, proto.ModelConfig(version_policy=policy)
 
 
+def _instances(settings: Settings, on_gpu: Placement | None) -> tuple[str, Any]:
+    from tritonclient.grpc import model_config_pb2 as proto
+
+    kinds = proto.ModelInstanceGroup
+    uses_gpu = on_gpu is not None and not on_gpu.why_cpu
+    group = kinds(kind=kinds.KIND_GPU if uses_gpu else kinds.KIND_CPU, count=settings.instances)
+    told = "Each instance holds the whole model in memory."
+    if uses_gpu:
+        told = f"So many instances on each GPU, each with the whole model. {on_gpu} Those run on the CPU, and copies go between."
+    elif on_gpu is not None:
+        told += f" On the CPU here too: {on_gpu.why_cpu}."
+    if settings.rate_limit:
+        told += " A run waits until these resources are free; without --rate-limit on the server none is counted."
+        for resource, count in sorted(settings.rate_limit.items()):
+            group.rate_limiter.resources.add(name=resource, count=count)
+    return told, proto.ModelConfig(instance_group=[group])
+
+
 def _batching(settings: Settings) -> tuple[str, Any]:
     from tritonclient.grpc import model_config_pb2 as proto
 
@@ -178,13 +207,14 @@ def _ours(servable: Servable) -> dict[str, str]:
         "outputs": [spec_json(spec) for spec in servable.outputs],
         "invalid": [reason.json() for reason in servable.invalid],
     }
+    if servable.packs:
+        documents["packed"] = [pack.json() for pack in servable.packs]
     return {PREFIX + key: json.dumps(document, ensure_ascii=False) for key, document in documents.items()}
 
 
 def _tensor(message: Any, spec: TensorSpec) -> Any:
     """Output dims must equal the graph's exactly, so a vector's width is written out; array<string> is -1."""
-    width = -1 if isinstance(spec.type, TextArray) else spec.width
-    return message(name=spec.name, data_type=_TYPES.get(spec.triton, f"TYPE_{spec.triton}"), dims=[width])
+    return message(name=spec.name, data_type=_TYPES.get(spec.triton, f"TYPE_{spec.triton}"), dims=[spec.width])
 
 
 def _null_text(spec: TensorSpec) -> str:

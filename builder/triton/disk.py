@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from builder.triton.layout import Files
-from builder.triton.locking import alone, disk_errors
+from builder.triton.locking import LOCK, alone, disk_errors
 
 _PIECE = 1 << 24  # bytes read at once
 _STAGED = "tmp."
@@ -120,9 +120,9 @@ class Disk:
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, rollout: str = "") -> Iterator[None]:
         self._root.mkdir(parents=True, exist_ok=True)
-        with alone(self._root):
+        with alone(self._root, lock=f".tritonbuild.rollout.{rollout}.lock" if rollout else LOCK):
             yield
 
     def errors(self) -> AbstractContextManager[None]:

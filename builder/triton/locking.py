@@ -16,9 +16,9 @@ PATIENCE_S = 600.0
 
 
 @contextmanager
-def alone(repository: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def alone(repository: Path, patience_s: float = PATIENCE_S, lock: str = LOCK) -> Iterator[None]:
     """The repository's lock: one writer at a time; it ends with the process that holds it. Raises Unreachable."""
-    path, until = repository / LOCK, time.monotonic() + patience_s
+    path, until = repository / lock, time.monotonic() + patience_s
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:

@@ -78,7 +78,7 @@ class Bucket:
 
     def folders(self, path: str = "") -> tuple[str, ...]:
         if not path:
-            return tuple(name for name, info in self._listed().items() if info["type"] == "directory")
+            return tuple(name for name, info in self.listed().items() if info["type"] == "directory")
         below = self._below(path).keys()
         found = {name.partition("/")[0] for name in below if "/" in name}
         return tuple(sorted(name for name in found if f"{name}/{_MARK}" not in below or f"{name}/{MANIFEST}" in below))
@@ -115,7 +115,7 @@ class Bucket:
 
     def add_version(self, name: str, version: int, files: Files) -> None:
         folder = f"{name}/{version}"
-        if not self._make(f"{folder}/{_MARK}", b""):
+        if not self.make(f"{folder}/{_MARK}", b""):
             raise Unreachable(f"another publisher is writing {self.at(folder)}.", fix="publish again.")
         try:
             self.replace(folder, files)
@@ -129,8 +129,11 @@ class Bucket:
         for name, content in files.items():
             if self._lease is not None:
                 self._lease.check()
-            whole = content if isinstance(content, bytes) else bytes(content)
-            self._files.pipe_file(self._key(f"{folder}/{name}"), whole)
+            self.write(f"{folder}/{name}", content if isinstance(content, bytes) else bytes(content))
+
+    def write(self, path: str, content: bytes) -> None:
+        """One object, whoever holds the lock."""
+        self._files.pipe_file(self._key(path), content)
 
     def remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
@@ -139,7 +142,7 @@ class Bucket:
     def remove_folder(self, path: str) -> None:
         """A model's config.pbtxt goes first, a version's manifest: then it is not there, whatever is left of it."""
         if "/" in path:
-            self._make(f"{path}/{_MARK}", b"")
+            self.make(f"{path}/{_MARK}", b"")
             self._remove_version(path)
             return
         self.remove(f"{path}/{CONFIG}")
@@ -158,8 +161,14 @@ class Bucket:
                 self._remove_version(f"{name}/{version}")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        with leased(self, self._address) as lease:
+    def alone(self, rollout: str = "") -> Iterator[None]:
+        if rollout:
+            with leased(
+                Locks(self, f".tritonbuild.rollout.{rollout}.lock."), f"{self._address} for rollouts of {rollout}"
+            ):
+                yield
+            return
+        with leased(Locks(self, LOCK), self._address) as lease:
             self._lease = lease
             try:
                 yield
@@ -180,31 +189,7 @@ class Bucket:
                 fix="check the bucket's name, the credentials and the endpoint that the environment gives, and try again.",
             ) from error
 
-    def locks(self) -> list[int]:
-        with self.errors():
-            names = [name.removeprefix(LOCK) for name in self._listed() if name.startswith(LOCK)]
-        return sorted(int(name) for name in names if name.isdigit())
-
-    def read_lock(self, number: int) -> bytes | None:
-        with self.errors():
-            try:
-                return self.read(f"{LOCK}{number}")
-            except FileNotFoundError:
-                return None
-
-    def make_lock(self, number: int, words: bytes) -> bool:
-        with self.errors():
-            return self._make(f"{LOCK}{number}", words)
-
-    def rewrite_lock(self, number: int, words: bytes) -> None:
-        with self.errors():
-            self._files.pipe_file(self._key(f"{LOCK}{number}"), words)
-
-    def remove_lock(self, number: int) -> None:
-        with self.errors():
-            self.remove(f"{LOCK}{number}")
-
-    def _make(self, path: str, content: bytes) -> bool:
+    def make(self, path: str, content: bytes) -> bool:
         """Write an object where there is none; whether there was none."""
         try:
             self._files.pipe_file(self._key(path), content, mode="create")
@@ -225,7 +210,7 @@ class Bucket:
     def _key(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")
 
-    def _listed(self) -> dict[str, Any]:
+    def listed(self) -> dict[str, Any]:
         """The root's folders and files: name → what the store says of it."""
         try:
             found = self._files.ls(self._root, detail=True)
@@ -238,6 +223,37 @@ class Bucket:
         key = self._key(path)
         found = self._files.find(key, detail=True)
         return {name.removeprefix(f"{key}/"): int(info["size"]) for name, info in found.items() if name != key}
+
+
+class Locks:
+    """The lock objects of one kind in a bucket's root: `leasing.Objects`."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket, self._prefix = bucket, prefix
+
+    def numbers(self) -> list[int]:
+        with self._bucket.errors():
+            names = [name.removeprefix(self._prefix) for name in self._bucket.listed() if name.startswith(self._prefix)]
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def read(self, number: int) -> bytes | None:
+        with self._bucket.errors():
+            try:
+                return self._bucket.read(f"{self._prefix}{number}")
+            except FileNotFoundError:
+                return None
+
+    def make(self, number: int, words: bytes) -> bool:
+        with self._bucket.errors():
+            return self._bucket.make(f"{self._prefix}{number}", words)
+
+    def rewrite(self, number: int, words: bytes) -> None:
+        with self._bucket.errors():
+            self._bucket.write(f"{self._prefix}{number}", words)
+
+    def remove(self, number: int) -> None:
+        with self._bucket.errors():
+            self._bucket.remove(f"{self._prefix}{number}")
 
 
 def _library(scheme: str, address: str) -> Any:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import UsageError
+from builder.packing import AUTOMATIC, CHOICES
 
 FILE = "tritonbuild.toml"
 LEVELS = {"all": 0, "extended": 1, "basic": -1, "none": 2}
 """onnxruntime's graph optimizations, as its Triton backend numbers them."""
 
+DEVICES = ("cpu", "gpu")
 _SMALL_BYTES = 64 << 20  # a model that a core can hold by itself
 _VERSIONS = re.compile(r"latest(:[1-9][0-9]*)?|all|[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*")
 _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # Prometheus' label names
@@ -47,6 +49,9 @@ class Settings:
     priority_levels: int = _setting(
         0, "levels that requests may ask for, 1 the first; the middle one is the default. 0: none"
     )
+    device: str = _setting(
+        "cpu", "what config.pbtxt runs it on: cpu, or gpu; configs/ has both, for --model-config-name"
+    )
     instances: int = _setting(1, "copies of the model that answer side by side")
     # The backend's default is a thread a core for each session: two models on a machine would fight for its cores.
     intra_op_threads: int = _setting(1, "onnxruntime's threads inside of an operator, an instance")
@@ -55,6 +60,7 @@ class Settings:
     response_cache: bool = _setting(False, "keep answers; the server needs --cache-config")
     warmup: int = _setting(1, "rows that a fresh instance answers before it is called ready")
     optimization: str = _setting("all", f"onnxruntime's graph optimizations: {', '.join(LEVELS)}; proven with all")
+    pack: str = _setting("auto", f"many scalar inputs as one tensor a kind: auto (above {AUTOMATIC}), always, never")
     rate_limit: Mapping[str, int] = _setting({}, "resources that a run takes; the server needs --rate-limit")
     metric_tags: Mapping[str, str] = _setting({}, "labels on the model's metrics")
 
@@ -67,7 +73,9 @@ class Settings:
         self._wants("preferred_batch_sizes", all(1 <= size <= self.max_batch_size for size in sizes),
                     f"give sizes from 1 to max_batch_size, {self.max_batch_size}.")  # fmt: skip
         self._wants("versions", _VERSIONS.fullmatch(self.versions), "give latest, latest:2, all, or numbers: 3,5.")
+        self._wants("device", self.device in DEVICES, f"give one of {', '.join(DEVICES)}.")
         self._wants("optimization", self.optimization in LEVELS, f"give one of {', '.join(LEVELS)}.")
+        self._wants("pack", self.pack in CHOICES, f"give one of {', '.join(CHOICES)}.")
         self._wants("rate_limit", all(count >= 1 for count in self.rate_limit.values()), "give 1 or more of each.")
         self._wants("metric_tags", all(map(_TAG.fullmatch, self.metric_tags)), "name them as Prometheus names labels.")
 

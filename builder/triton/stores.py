@@ -67,8 +67,11 @@ class Store(Protocol):
     def heal(self, name: str) -> None:
         """Remove what writers who were killed left half-written."""
 
-    def alone(self) -> AbstractContextManager[None]:
-        """The repository's lock, and a root to write into. Raises Unreachable where another keeps it."""
+    def alone(self, rollout: str = "") -> AbstractContextManager[None]:
+        """The repository's lock, and a root to write into; or the lock of one model's rollouts. Neither holds the other.
+
+        Raises Unreachable where another keeps it.
+        """
 
     def errors(self) -> AbstractContextManager[None]:
         """What the store refuses inside of the block is Unreachable, with the repository's name."""

@@ -79,12 +79,13 @@ def _type_name(saved: Any) -> str:
     return "decimal" if saved.startswith("decimal") else saved
 
 
-def compiled(row: Row, spark: Recorded, proof: bool = False, target: Target = DEFAULT) -> Servable:
+def compiled(row: Row, spark: Recorded, proof: bool = False, target: Target = DEFAULT, pack: str = "never") -> Servable:
     """The row's pipeline, lowered as a user's would be: outputs by default unless the row chooses them."""
     ansi = row.conf.get("spark.sql.ansi.enabled")
     session = Session(None if ansi is None else ansi == "true", row.conf.get("spark.sql.session.timeZone"))
     chosen = row.outputs if row.chosen else None
-    return lower(spark.pipeline.under(session), spark.schema, all_rules(), chosen, proof=proof, target=target)
+    pipeline = spark.pipeline.under(session)
+    return lower(pipeline, spark.schema, all_rules(), chosen, proof=proof, target=target, pack=pack)
 
 
 def arrow(columns: Columns) -> pa.Table:

@@ -10,6 +10,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedO
 
 from builder.errors import TritonbuildError
 from builder.graph.session import in_process
+from builder.packing import packing_of
 from builder.triton import warming
 from builder.triton.config import write_config
 from builder.triton.repository import write_version
@@ -91,13 +92,14 @@ def test_classes_are_answered_by_name(triton):
     assert told == [["0.500000:1:späť", "0.300000:2:a:b"], ["0.700000:0:no", "0.200000:2:a:b"]]
 
 
-@pytest.mark.parametrize("name", ["carriers", "every_type", "words"])
+@pytest.mark.parametrize("name", ["carriers", "every_type", "words", "packed"])
 @pytest.mark.parametrize("proven", [True, False], ids=["rows", "zeros"])
 def test_a_fresh_instance_answers_its_warm_up_before_it_is_ready(triton, name, proven):
     model, _ = SHAPES[name]
     servable, called = model(), f"warm_{name}_{proven}"
     rows = Table.concat([one_row(servable)] * 3)
-    samples, files = warming.samples(servable.inputs, rows) if proven else (warming.zeros(servable.inputs), {})
+    specs, sent = servable.travelling, Table(packing_of(servable.inputs, servable.packs)(rows))
+    samples, files = warming.samples(specs, sent) if proven else (warming.zeros(specs), {})
     config = write_config(servable, called, Settings(instances=2), {}, warmup=samples)
 
     write_version(triton.repository, called, None, {"model.onnx": servable.model},

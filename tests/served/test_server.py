@@ -18,6 +18,7 @@ import pytest
 from builder.errors import Unreachable, UsageError
 from builder.triton.client import Client
 from builder.triton.config import write_config
+from builder.triton.control import Control
 from builder.triton.repository import write_version
 from builder.triton.server import start
 from builder.triton.settings import Settings
@@ -204,7 +205,7 @@ def test_a_client_has_a_model_loaded_and_hears_why_one_does_not(triton, protocol
     put(triton.repository, name, picks())
     put(triton.repository, f"bad_{protocol}", Servable(b"no graph", picks().inputs, picks().outputs))
 
-    with triton.client(protocol) as client:
+    with Control(f"{protocol}://{triton.url(protocol)}") as client:
         client.load(name)
         assert client.predict(name, Table({"place": np.array([[0]])}))["picked"].tolist() == [[1.5]]
         with pytest.raises(UsageError, match="Protobuf parsing failed"):

@@ -27,7 +27,7 @@ def test_publish_proves_and_writes_model_config_manifest_and_evidence(saved):
 
     assert result.exit_code == 0, result.stderr
     version = saved.repository / "scaler" / "1"
-    content, settings = {"model.onnx", "manifest.json", "evidence.parquet"}, {"config.pbtxt", "warmup"}
+    content, settings = {"model.onnx", "manifest.json", "evidence.parquet"}, {"config.pbtxt", "configs", "warmup"}
     assert {path.name for path in version.iterdir()} == content | settings
     onnx.checker.check_model(onnx.load(version / "model.onnx"))
     proof = json.loads((version / "manifest.json").read_text("utf-8"))["proof"]

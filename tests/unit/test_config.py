@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import onnx
 import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as proto
 
 from builder.errors import UsageError
+from builder.graph.placing import Placement, placed
+from builder.releases import DEFAULT
 from builder.triton.config import write_config
 from builder.triton.settings import Settings
 from builder.types import TensorSpec
@@ -32,9 +35,9 @@ def test_tritons_own_proto_reads_every_tensor_back(name):
 
     config = text_format.Parse(write_config(servable, name, settings, PROVENANCE), proto.ModelConfig())
 
-    assert [tensor.name for tensor in config.input] == [spec.name for spec in servable.inputs]
+    assert [tensor.name for tensor in config.input] == [spec.name for spec in servable.travelling]
     assert [tensor.name for tensor in config.output] == [spec.name for spec in servable.outputs]
-    for tensor, spec in zip([*config.input, *config.output], [*servable.inputs, *servable.outputs], strict=True):
+    for tensor, spec in zip([*config.input, *config.output], [*servable.travelling, *servable.outputs], strict=True):
         assert list(tensor.dims) == [spec.width]
         assert proto.DataType.Name(tensor.data_type) == f"TYPE_{spec.triton.replace('BYTES', 'STRING')}"
 
@@ -88,3 +91,27 @@ def test_only_thread_keys_that_the_backend_reads_and_our_own_are_written():
 def test_provenance_may_not_take_the_place_of_the_tensors():
     with pytest.raises(UsageError, match="inputs"):
         write_config(carriers(), "flights", Settings(), {"inputs": "x"})
+
+
+@pytest.mark.parametrize("name", ["carriers", "every_type", "picks", "limited"])
+def test_a_gpus_config_is_what_the_golden_file_holds(name, golden):
+    model, settings = SHAPES[name]
+    servable = model()
+    placement = placed(onnx.load_from_string(servable.model), DEFAULT)
+
+    text = write_config(servable, name, settings, PROVENANCE, on_gpu=placement)
+
+    golden(f"{name}.gpu.pbtxt", text)
+    config = text_format.Parse(text, proto.ModelConfig())
+    assert config.instance_group[0].kind == proto.ModelInstanceGroup.KIND_GPU
+
+
+def test_a_graph_that_a_gpu_has_nothing_of_says_so_and_stays_on_the_cpu():
+    servable = carriers()
+    placement = Placement("1.21.0", 2, {"Identity": 2})
+
+    text = write_config(servable, "carriers", Settings(), {}, on_gpu=placement)
+
+    assert "On the CPU here too: no node has a CUDA kernel in onnxruntime 1.21.0." in text.replace("\n# ", " ")
+    config = text_format.Parse(text, proto.ModelConfig())
+    assert config.instance_group[0].kind == proto.ModelInstanceGroup.KIND_CPU

@@ -46,7 +46,10 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
         path = os.path.join(args["model_repository"], args["model_version"], file)
-        self._session = onnxruntime.InferenceSession(path, _options(config), providers=["CPUExecutionProvider"])
+        providers, note = _providers(args, onnxruntime.get_available_providers())
+        if note:
+            triton.Logger.log_warn(f"{args['model_name']}: {note}")
+        self._session = onnxruntime.InferenceSession(path, _options(config), providers=providers)
         batched = config["max_batch_size"] > 0
         _check("input", config["input"], self._session.get_inputs(), batched)
         _check("output", config["output"], self._session.get_outputs(), batched)
@@ -122,6 +125,16 @@ class TritonPythonModel:
 
 def _refusal(error: Exception) -> Any:
     return triton.InferenceResponse(error=triton.TritonError(str(error), triton.TritonError.INVALID_ARG))
+
+
+def _providers(instance: Mapping[str, str], available: Sequence[str]) -> tuple[list[Any], str]:
+    """Who runs an instance of this kind, and what to log: an onnxruntime without CUDA runs a GPU's instance on the CPU."""
+    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
+    if instance.get("model_instance_kind") != "GPU":
+        return [cpu], ""
+    if cuda not in available:
+        return [cpu], "its instance group is KIND_GPU, and this onnxruntime has no CUDA: it runs on the CPU"
+    return [(cuda, {"device_id": int(instance["model_instance_device_id"])}), cpu], ""
 
 
 def _options(config: Mapping[str, Any]) -> Any:
