@@ -28,6 +28,7 @@ SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 _MARK = ".partial"  # in a version's folder
 _PIECE = 1 << 24  # bytes read at once
 _PART = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.\-]+")  # what Triton reads in an address
+_QUERY = re.compile(r"\?[^\s\"']+")  # of an address in an error: some stores are told there who asks
 _LIBRARIES = {
     "aiobotocore", "aiohttp", "asyncio", "azure", "botocore", "fsspec", "gcsfs", "google", "adlfs", "s3fs", "urllib3"
 }  # fmt: skip
@@ -184,8 +185,9 @@ class Bucket:
         except Exception as error:
             if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
                 raise
+            said = _QUERY.sub("", str(error)) or type(error).__name__
             raise Unreachable(
-                f"{self._address} did not answer, or refused: {str(error) or type(error).__name__}",
+                f"{self._address} did not answer, or refused: {said}",
                 fix="check the bucket's name, the credentials and the endpoint that the environment gives, and try again.",
             ) from error
 
