@@ -48,8 +48,12 @@ class Disk:
 
     def files(self, path: str) -> Mapping[str, int]:
         folder = self._root / path
-        found = (item for item in folder.rglob("*") if item.is_file())
-        return {item.relative_to(folder).as_posix(): item.stat().st_size for item in found}
+        found = {item.relative_to(folder): item for item in folder.rglob("*") if item.is_file()}
+        return {
+            name.as_posix(): item.stat().st_size
+            for name, item in found.items()
+            if not any(part.startswith(_STAGED) for part in name.parts)
+        }
 
     def has(self, path: str) -> bool:
         return (self._root / path).is_file()

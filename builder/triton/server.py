@@ -156,14 +156,12 @@ def start(
     log: Path | None = None,
     flags: Sequence[str] = (),
     timeout_s: float = 600.0,
-    poll_s: int | None = None,
 ) -> Server:
     """Start tritonserver on 127.0.0.1 and return once every model is ready to answer.
 
     Port 0 takes a free one. `models`: None loads all of the repository, an empty sequence none; more come by `load`.
     `server`: a tritonserver with backends of its own; `server_python`: an interpreter whose nvidia-pytriton to use.
-    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. `poll_s`: look at the repository so
-    often by itself, and take no `load`. Raises UsageError (no such repository or model), Unreachable (port taken,
+    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. Raises UsageError (no such repository or model), Unreachable (port taken,
     nothing to run, a model that does not load, with the reason).
     """
     there = repositories.models(repository)
@@ -182,7 +180,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports, poll_s), *flags],
+                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -206,18 +204,15 @@ def start(
 
 
 def _command(
-    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int], poll_s: int | None
+    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int]
 ) -> list[str]:
     grpc_port, http_port, metrics_port = ports
-    explicit = (
-        "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
-    )
     return [
         str(embedding.binary),
         *embedding.arguments,
         f"--model-repository={_plain(repository, folder)}",
-        *(explicit if poll_s is None else ("--model-control-mode=poll", f"--repository-poll-secs={poll_s}")),
+        "--model-control-mode=explicit",
+        *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
         # Strict, one version that ever failed to load keeps the server unready for good, also once it is deleted.
         "--strict-readiness=false",

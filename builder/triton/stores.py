@@ -36,7 +36,7 @@ class Store(Protocol):
         """The names of the folders in a folder; none where it is not there. Half-written ones are left out."""
 
     def files(self, path: str) -> Mapping[str, int]:
-        """Every file below a folder: its path from there → its size."""
+        """Every file below a folder that is not half-written: its path from there → its size."""
 
     def has(self, path: str) -> bool:
         """Whether a file is there."""

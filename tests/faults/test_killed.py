@@ -32,6 +32,7 @@ from tests.unit.cli import save_model
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KILLS", "10"))
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
+POLL = ("--model-control-mode=poll", "--repository-poll-secs=1")
 ONE = np.zeros((1, 1))
 
 
@@ -117,7 +118,7 @@ def half_versions(repository: Path | str) -> list[str]:
 def test_a_killed_publisher_is_never_seen_and_the_next_one_heals(tmp_path: Path) -> None:
     repository, drawn = tmp_path / "room" / "model_repository", random.Random(SEED)
     publish(str(repository), 1, pad_of(1), 8)
-    with start(repository, poll_s=1) as server, killers(str(repository), dict(os.environ)) as writer:
+    with start(repository, models=(), flags=POLL) as server, killers(str(repository), dict(os.environ)) as writer:
         readers = Readers(server)
         for kill in range(KILLS):
             kill_one(writer, drawn, 1.0)
@@ -154,7 +155,7 @@ def test_a_killed_command_is_never_seen_and_the_next_one_heals(tmp_path: Path) -
     began = time.monotonic()
     subprocess.run([*command, "--version", "1"], cwd=ROOT, check=True, capture_output=True)
     took = time.monotonic() - began
-    with start(saved.repository, poll_s=1) as server:
+    with start(saved.repository, models=(), flags=POLL) as server:
         for kill in range(max(2, KILLS // 10)):
             publisher = subprocess.Popen(
                 [*command, "--version", str(kill + 2)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
