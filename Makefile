@@ -1,7 +1,7 @@
 # Everything runs in .venv; PYTHON is the interpreter that makes it (3.11 or 3.12).
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
-EXTRAS := cpu,server,train,direct,demo,dev
+EXTRAS := cpu,server,train,direct,s3,demo,dev
 # The oldest onnxruntime of builder/releases.py, that of the default target, and the newest.
 ORT := 1.19.2 1.21.0 1.28.0
 

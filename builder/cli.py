@@ -38,7 +38,9 @@ Source = Annotated[
 ]
 Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
 Names = Annotated[list[str] | None, typer.Argument(help="models; default: all of the repository")]
-Repository = Annotated[Path, typer.Option(help="Triton's model repository")]
+Repository = Annotated[
+    str, typer.Option(help="Triton's model repository: a folder, or s3://, gs://, az://bucket/folder")
+]
 Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
 TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
@@ -102,7 +104,7 @@ GateLatency = Annotated[
     float | None, typer.Option(min=0, help="the gate, with the factor by which a row may take longer [default: 1.25]")
 ]
 
-HERE = Path("model_repository")
+HERE = "model_repository"
 GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
 
 

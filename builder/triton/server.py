@@ -25,6 +25,7 @@ from types import FrameType, TracebackType
 from builder.errors import Unreachable, UsageError
 from builder.triton import repository as repositories
 from builder.triton.embedding import Embedding, embed
+from builder.triton.stores import store_of
 
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -144,7 +145,7 @@ class Server:
 
 
 def start(
-    repository: Path,
+    repository: repositories.Repository,
     *,
     http_port: int = 0,
     grpc_port: int = 0,
@@ -179,7 +180,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                [*_command(embedding, folder, repository, wanted, ports), *flags],
+                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -203,13 +204,13 @@ def start(
 
 
 def _command(
-    embedding: Embedding, folder: Path, repository: Path, models: Sequence[str], ports: Sequence[int]
+    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int]
 ) -> list[str]:
     grpc_port, http_port, metrics_port = ports
     return [
         str(embedding.binary),
         *embedding.arguments,
-        f"--model-repository={_plain(repository.resolve(), folder)}",
+        f"--model-repository={_plain(repository, folder)}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
@@ -227,13 +228,13 @@ def _command(
     ]
 
 
-def _plain(repository: Path, folder: Path) -> Path:
-    """The repository by a path that a shell reads as one word: Triton's Python backend starts its stub without quoting it."""
-    if _WORD.fullmatch(str(repository)):
+def _plain(repository: str, folder: Path) -> str:
+    """The repository as a shell reads one word: Triton's Python backend starts its stub without quoting the path."""
+    if "://" in repository or _WORD.fullmatch(repository):
         return repository
     link = folder / "models"
     link.symlink_to(repository, target_is_directory=True)
-    return link
+    return str(link)
 
 
 def _shared_memory(folder: Path) -> str:
