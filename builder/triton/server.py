@@ -229,8 +229,8 @@ def _command(
 
 
 def _plain(repository: str, folder: Path) -> str:
-    """The repository by a path that a shell reads as one word: Triton's Python backend starts its stub without quoting it."""
-    if _WORD.fullmatch(repository) or not os.path.isabs(repository):  # an address
+    """The repository as a shell reads one word: Triton's Python backend starts its stub without quoting the path."""
+    if "://" in repository or _WORD.fullmatch(repository):
         return repository
     link = folder / "models"
     link.symlink_to(repository, target_is_directory=True)
