@@ -204,6 +204,9 @@ def publish(
     load_header: LoadHeader = "",
     gate: Gated = False,
     gate_latency: GateLatency = None,
+    perf_data: Annotated[
+        Path | None, typer.Option(help="leave the rows that go into the repository to a file, for perf_analyzer")
+    ] = None,
     summary: Annotated[
         Path | None, typer.Option(help="append what was published, or why not, to a file, in Markdown")
     ] = None,
@@ -229,6 +232,7 @@ def publish(
             load_header=load_header,
             gate=_gate(gate, gate_latency),
             telling=Telling(write_back, promote, log_onnx),
+            perf_data=perf_data,
             progress=progress,
         )
     console.show(outcome, as_json)

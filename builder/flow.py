@@ -147,17 +147,18 @@ def publish(
     load_header: str = "",
     gate: float | None = None,
     telling: Telling | None = None,
+    perf_data: Path | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
     `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
     `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
-    `telling`: what MLflow shall hear of it.
+    `telling`: what MLflow shall hear of it. `perf_data`: where to leave its rows for perf_analyzer.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.publishing import choose_name
+    from builder.publishing import choose_name, leave_perf_data
     from builder.rolling import bring, reached
     from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
@@ -175,6 +176,8 @@ def publish(
         prepared, every, plain = _prepared(
             wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
+        if perf_data is not None:
+            prepared = leave_perf_data(perf_data, prepared)
         tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
         published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
         return replace(published, mlflow=registry.told)
@@ -199,7 +202,7 @@ def diff(
     from builder.triton.stores import store_of
 
     progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.source}")
+    progress.step(f"fetching {wanted.shown}")
     store_of(repository)
     model = wanted.fetch()
     name = choose_name(name, model)
@@ -208,7 +211,7 @@ def diff(
         wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
     )
     progress.step(f"comparing with {repository}")
-    return difference(wanted.source, repository, prepared)
+    return difference(wanted.shown, repository, prepared)
 
 
 def rollout(
@@ -411,12 +414,18 @@ def _prepared(
             "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
             fix="leave --pack (or the setting pack) out.",
         )
-    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
-    servable = plain() if other else compiled(pack=pack)
+    servable = convert(model, wanted.outputs, target, other) if other else compiled(pack=pack)
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     session = session_of(pipeline.stages, rules)
     prepared = prepare(
         name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
+
+    def plain() -> Servable:
+        if not servable.packs:
+            return servable
+        prove(model, found := compiled(), every, unproven, progress)
+        return found
+
     return prepared, every, plain

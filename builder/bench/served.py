@@ -85,9 +85,9 @@ def published(repository: Repository, name: str) -> tuple[Table, Servable]:
     manifest = read_manifest(repository, name)
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
+    packs = packs_from_json(manifest.get("packed", ()), inputs)
     with on_this_machine(repository, f"{name}/{serving(repository, name)}") as folder:
         try:
-            packs = packs_from_json(manifest.get("packed", ()), inputs)
             servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
         except OSError as error:
             raise UsageError(

@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,7 @@ _GRACE_S = (
     6.0  # from SIGTERM to SIGKILL; a clean end takes about 2 s, an idle HTTP client holds it for EXIT_TIMEOUT more
 )
 _EXIT_TIMEOUT_S = 3
+_WORD = re.compile(r"[\w/.,:@%+=-]+")
 _STUB_TIMEOUT_S = 600  # a forest of 8 million nodes needs 11 s to open; Triton's own default is 30
 
 # $1 server's pid, $2 its folder, $3 the name that its shared memory begins with
@@ -208,7 +210,7 @@ def _command(
     return [
         str(embedding.binary),
         *embedding.arguments,
-        f"--model-repository={repository}",
+        f"--model-repository={_plain(repository, folder)}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
@@ -224,6 +226,15 @@ def _command(
         f"--backend-config=python,stub-timeout-seconds={_STUB_TIMEOUT_S}",
         f"--backend-config=python,shm-region-prefix-name={_shared_memory(folder)}",
     ]
+
+
+def _plain(repository: str, folder: Path) -> str:
+    """The repository as a shell reads one word: Triton's Python backend starts its stub without quoting the path."""
+    if "://" in repository or _WORD.fullmatch(repository):
+        return repository
+    link = folder / "models"
+    link.symlink_to(repository, target_is_directory=True)
+    return str(link)
 
 
 def _shared_memory(folder: Path) -> str:
