@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from builder.packing import planned
 from builder.releases import DEFAULT, Target, able, spans
 from builder.types import InvalidReason, StageVerdict, TensorSpec
 
@@ -63,7 +64,9 @@ class Checked:
             f"older Triton runs it when it is published with --triton {target.name}; trees are slower there."
             for target in self.older
         )
-        return (*wide, *older)
+        packs = ", ".join(pack.spec.name for pack in planned(self.inputs, self.outputs, "auto"))
+        told = f"its {len(self.inputs)} columns travel packed, as {packs}; --no-pack leaves each its own tensor."
+        return (*wide, *((told,) if packs else ()), *older)
 
     def json(self) -> dict[str, Any]:
         return {

@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builder.types import Array, Pack, Scalar, ScalarName, Table, TensorSpec
+from builder.types import Array, Pack, Scalar, ScalarName, TensorSpec
 
 AUTOMATIC = 16
 """Inputs `[N, 1]` above which a model is packed unless its owner says otherwise: where the two cross.
 
 `python -m benchmarks.wide 5 10 15 20 30`, embedded server, 2 cores that others used too, 1, 32 and 256 rows, gRPC and HTTP,
-two runs: packed was 0.92 to 1.12 times as fast at 5 columns, 0.89 to 1.30 at 10, 1.01 to 1.32 at 15, 0.99 to 1.37 at 20,
+three runs: packed was 0.92 to 1.12 times as fast at 5 columns, 0.89 to 1.30 at 10, 0.99 to 1.32 at 15, 0.99 to 1.37 at 20,
 1.18 to 1.67 at 30; at 500 5.5 times for one row. It is the upper end of where they cross, for a pack costs who asks by
 hand the columns' names.
 """
@@ -72,7 +72,7 @@ class Packing:
     markers: tuple[Array | None, ...]
     alone: tuple[str, ...]
 
-    def __call__(self, rows: Table) -> dict[str, Array]:
+    def __call__(self, rows: Mapping[str, Array]) -> dict[str, Array]:
         """Name → array: the packs, and the columns that are in none, whose dtypes are the caller's to look at.
 
         Raises KeyError where a column is missing.
@@ -90,7 +90,7 @@ def packing_of(inputs: Sequence[TensorSpec], packs: Sequence[Pack]) -> Packing:
     return Packing(tuple(packs), markers, tuple(name for name in specs if name not in inside))
 
 
-def _together(rows: Table, pack: Pack, null: Array | None) -> Array:
+def _together(rows: Mapping[str, Array], pack: Pack, null: Array | None) -> Array:
     import numpy as np
 
     columns = [rows[name] for name in pack.columns]

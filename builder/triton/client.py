@@ -140,7 +140,7 @@ class Client:
         return self.specs(info.name, version) != info
 
     def _ask(self, info: ModelInfo, rows: Table, version: str, timeout_s: float | None) -> Table:
-        fitting = Table({wire.spec.name: _fitting(rows, wire) for wire in info.columns})
+        fitting = {wire.spec.name: _fitting(rows, wire) for wire in info.columns}
         arrays = [*(info.packing(fitting) if info.packs else fitting).values()]
         step = info.max_batch_size
         parts = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.wide import write_wide
 from builder import tables
 from builder.graph.session import in_process
 from builder.source.onnx_model import write_onnx_model
 from builder.types import Scalar, Servable, TensorSpec
+from tests.registry.conftest import register
 from tests.small_models import carriers, every_type, identity, picks, words
+from tests.unit.cli import tritonbuild
 
 
 @pytest.fixture
@@ -147,3 +152,28 @@ def test_a_single_column_is_one_column(loaded):
     told = loaded(picks()).predict(pd.DataFrame({"place": [0, 3, 1]}))
 
     assert told["picked"].tolist() == [1.5, 4.5, 2.5]
+
+
+def test_a_packed_model_goes_to_mlflow_with_a_tensor_a_column(mlflow_server, tmp_path):
+    """Who asks MLflow's server has columns."""
+    import mlflow
+
+    def wide(model: Path) -> None:
+        shutil.rmtree(model / "sparkml")
+        shutil.copytree(write_wide(tmp_path / "wide", 5), model / "sparkml")
+        shutil.copy(tmp_path / "wide" / "schema.json", model / "tritonbuild" / "schema.json")
+        (model / "tritonbuild" / "evidence.parquet").unlink()
+
+    flights = register(mlflow_server, tmp_path / "model", wide)
+    where = ("--repository", str(flights.repository), "--tracking-uri", flights.uri)
+
+    published = tritonbuild(
+        "publish", f"models:/{flights.name}/1", "--unproven", "--pack", "--log-onnx", "--json", *where
+    )
+    mlflow.set_tracking_uri(flights.uri)
+    document = json.loads(published.stdout)
+    model = mlflow.pyfunc.load_model(document["mlflow"]["onnx"])
+
+    assert published.exit_code == 0, published.stderr
+    assert [pack["name"] for pack in document["manifest"]["packed"]] == ["numbers"]
+    assert model.metadata.get_input_schema().input_names() == [f"column_{i}" for i in range(5)]

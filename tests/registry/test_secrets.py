@@ -121,8 +121,9 @@ def test_no_error_tells_a_password(address, tmp_path):
         assert SECRET not in result.stdout + result.stderr
 
 
-def test_a_source_that_is_an_address_is_refused_without_its_password():
-    result = command("publish", f"https://clerk:{SECRET}@host/model")
+@pytest.mark.parametrize("asked", ["check", "diff", "publish"])
+def test_a_source_that_is_an_address_is_refused_without_its_password(asked):
+    result = command(asked, f"https://clerk:{SECRET}@host/model")
 
     assert result.returncode == 2
     assert SECRET not in result.stdout + result.stderr

@@ -128,7 +128,7 @@ def test_the_manifest_tells_tools_settings_and_the_digest_of_each_file(saved):
     assert told["config"]["files"].keys() == {
         str(path.relative_to(saved.repository / "model" / "4"))
         for path in files_of(saved.repository / "model" / "4")
-        if path.name == "config.pbtxt" or path.parent.name == "warmup"
+        if path.name == "config.pbtxt" or path.parent.name in ("configs", "warmup")
     }
     assert told["source"]["alias"] is None
 
@@ -153,7 +153,13 @@ def test_old_versions_go_and_the_served_one_stays(saved):
 
     assert (code, told["removed"], [one["version"] for one in told["versions"]]) == (0, True, [1])
     assert versions(saved.repository, "model") == (2, 4)
-    assert sorted(path.name for path in (saved.repository / "model").iterdir()) == ["2", "4", "config.pbtxt", "warmup"]
+    assert sorted(path.name for path in (saved.repository / "model").iterdir()) == [
+        "2",
+        "4",
+        "config.pbtxt",
+        "configs",
+        "warmup",
+    ]
     assert of(saved, "prune", "--keep", "2")[1]["versions"] == []
     assert of(saved, "audit")[0] == 0
 

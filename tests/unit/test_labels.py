@@ -86,7 +86,7 @@ def test_labels_lie_beside_the_config_that_names_them(tmp_path):
 def test_a_number_of_names_that_is_not_the_classes_is_not_told(tmp_path):
     found = publish(tmp_path, forest(tmp_path, INDEXER, ("no", "yes", "perhaps")))
 
-    assert sorted(path.name for path in found.iterdir()) == ["1", "config.pbtxt"]
+    assert sorted(path.name for path in found.iterdir()) == ["1", "config.pbtxt", "configs"]
 
 
 def test_a_newer_version_without_names_takes_them_away(tmp_path):
@@ -94,4 +94,4 @@ def test_a_newer_version_without_names_takes_them_away(tmp_path):
         (tmp_path / str(version)).mkdir()
         found = publish(tmp_path, forest(tmp_path / str(version), indexer), version)
 
-    assert sorted(path.name for path in found.iterdir()) == ["1", "2", "config.pbtxt"]
+    assert sorted(path.name for path in found.iterdir()) == ["1", "2", "config.pbtxt", "configs"]
