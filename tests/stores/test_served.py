@@ -15,6 +15,7 @@ from builder.triton.repository import models, serve_version, write_version
 from builder.triton.server import start
 from builder.triton.settings import Settings
 from builder.types import Table
+from tests.rollout.conftest import Ground
 from tests.small_models import numbered
 from tests.unit.cli import Saved, tritonbuild
 
