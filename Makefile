@@ -1,7 +1,7 @@
 # Everything runs in .venv; PYTHON is the interpreter that makes it (3.11 or 3.12).
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
-EXTRAS := cpu,server,train,direct,demo,dev
+EXTRAS := cpu,server,train,direct,s3,demo,dev
 # The oldest onnxruntime of builder/releases.py, that of the default target, and the newest.
 ORT := 1.19.2 1.21.0 1.28.0
 
@@ -21,7 +21,7 @@ install: .venv/installed  ## .venv with every extra, at the versions of constrai
 demo: install  ## the whole way on real flights: train, register, publish, serve, verify, measure (FULL=1: bigger models)
 	$(BIN)/python -m demo $(if $(FULL),--full)
 
-test: install  ## every test, with real Spark and real Triton
+test: install .venv-perf/installed  ## every test, with real Spark and real Triton
 	$(BIN)/python -m pytest
 
 table: install  ## after a change of the rules: the support table, as data and in README
@@ -53,6 +53,12 @@ releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the ol
 
 rollouts: install  ## 20 rollouts and 5 rollbacks on real servers under 8 busy clients: no request may fail
 	ROLLOUTS=20 ROLLBACKS=5 $(BIN)/python -m pytest -s tests/rollout/test_together.py
+
+# The last perf_analyzer that runs on glibc 2.36; it also wants Debian's libb64-0d.
+.venv-perf/installed:
+	$(PYTHON) -m venv .venv-perf
+	.venv-perf/bin/python -m pip install --quiet --no-deps 'tritonclient==2.50.0' 'nvidia-cuda-runtime-cu12>=12,<13'
+	touch $@
 
 bench: install  ## where the README's numbers come from
 	$(BIN)/python -m benchmarks

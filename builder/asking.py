@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UsageError
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from builder.evidence import Evidence, ParityReport
     from builder.source import FetchedModel
     from builder.triton.client import Client, Protocol
+    from builder.triton.layout import Repository
 
 CHUNK = 500  # rows a request: few enough that progress shows, many enough that batches are tried
 
 
 def evidence_of(
-    name: str, repository: Path, version: int | None, model: FetchedModel | None
+    name: str, repository: Repository, version: int | None, model: FetchedModel | None
 ) -> tuple[Evidence, int, str]:
     """Evidence, the version it belongs to, and where it came from in words: the model's own, else the repository's.
 
@@ -29,27 +30,29 @@ def evidence_of(
     """
     from builder.evidence import load
     from builder.publishing import EVIDENCE
-    from builder.triton.repository import read_manifest, serving
+    from builder.triton.repository import on_this_machine, read_manifest, serving
 
     manifest = read_manifest(repository, name, version)
     version = version or serving(repository, name)
-    file = model.evidence if model else repository / name / str(version) / EVIDENCE
-    if file is None or not file.is_file():
-        what = f"{model.uri} has no evidence." if model else f"{name} version {version} was published unproven."
-        raise UsageError(
-            f"{what} There is nothing to compare its answers with.",
-            fix="tritonbuild record SOURCE --rows FILE, then publish it again.",
-        )
-    evidence = load(file)
+    path = f"{name}/{version}/{EVIDENCE}"
+    with nullcontext(model.evidence) if model else on_this_machine(repository, path) as file:
+        if file is None or not file.is_file():
+            what = f"{model.uri} has no evidence." if model else f"{name} version {version} was published unproven."
+            raise UsageError(
+                f"{what} There is nothing to compare its answers with.",
+                fix="tritonbuild record SOURCE --rows FILE, then publish it again.",
+            )
+        evidence = load(file)
+    where = file if model else f"{repository}/{path}"
     if not evidence.rows:
         raise UsageError(
-            f"{file} holds no rows: there is nothing to compare.",
+            f"{where} holds no rows: there is nothing to compare.",
             fix="all of them were a user's: give --source, or publish with --evidence-in-repository.",
         )
     digest = manifest["source"]["digest"]
     if evidence.digest != digest:
         raise UsageError(
-            f"{file} was recorded for another pipeline than {name} version {version}.",
+            f"{where} was recorded for another pipeline than {name} version {version}.",
             fix=f"give the source that it was published from: {manifest['source']['uri']}.",
         )
     return evidence, version, f"evidence of {model.uri}" if model else "the repository's evidence"

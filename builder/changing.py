@@ -52,7 +52,7 @@ def publishing(repository: Repository, prepared: Prepared, every: Callable[[], S
     same = number in there and _same(repository, prepared, number)
     if prepared.version in there and not same:
         place(repository, prepared)  # refuses, with its reason, before any server is asked
-    old = content_of(repository, name, number) if same else None
+    old = _as_it_is(repository, prepared, number) if same else None
     settled = (
         old is not None and before == number and old[1] == {path: bytes(one) for path, one in prepared.beside.items()}
     )
@@ -162,6 +162,18 @@ def _same(repository: Repository, prepared: Prepared, version: int) -> bool:
     store = store_of(repository)
     with store.errors():
         return same(store, f"{prepared.name}/{version}", prepared.files)
+
+
+def _as_it_is(repository: Repository, prepared: Prepared, version: int) -> tuple[Files, dict[str, bytes]]:
+    """The content of a version that is the same as was prepared, under its own manifest, and the settings that it keeps."""
+    from builder.triton.answering import kept_by
+    from builder.triton.layout import MANIFEST
+    from builder.triton.stores import store_of
+
+    store = store_of(repository)
+    with store.errors():
+        manifest = store.read(f"{prepared.name}/{version}/{MANIFEST}")
+        return {**prepared.files, MANIFEST: manifest}, kept_by(store, prepared.name, version)
 
 
 def _place(repository: Repository, prepared: Prepared) -> Published:

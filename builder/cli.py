@@ -38,7 +38,9 @@ Source = Annotated[
 ]
 Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
 Names = Annotated[list[str] | None, typer.Argument(help="models; default: all of the repository")]
-Repository = Annotated[Path, typer.Option(help="Triton's model repository")]
+Repository = Annotated[
+    str, typer.Option(help="Triton's model repository: a folder, or s3://, gs://, az://bucket/folder")
+]
 Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
 Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
 TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
@@ -102,7 +104,7 @@ GateLatency = Annotated[
     float | None, typer.Option(min=0, help="the gate, with the factor by which a row may take longer [default: 1.25]")
 ]
 
-HERE = Path("model_repository")
+HERE = "model_repository"
 GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
 
 
@@ -202,6 +204,9 @@ def publish(
     load_header: LoadHeader = "",
     gate: Gated = False,
     gate_latency: GateLatency = None,
+    perf_data: Annotated[
+        Path | None, typer.Option(help="leave the rows that go into the repository to a file, for perf_analyzer")
+    ] = None,
     summary: Annotated[
         Path | None, typer.Option(help="append what was published, or why not, to a file, in Markdown")
     ] = None,
@@ -227,6 +232,7 @@ def publish(
             load_header=load_header,
             gate=_gate(gate, gate_latency),
             telling=Telling(write_back, promote, log_onnx),
+            perf_data=perf_data,
             progress=progress,
         )
     console.show(outcome, as_json)

@@ -80,7 +80,9 @@ def talking(as_json: bool = False, summary: Path | None = None, source: str = ""
         steps.finish(failed=True)
         tell_error(error, as_json)
         if summary is not None and summary.exists():
-            summarize(summary, summarizing.refused(source, error))
+            from builder.source.redacting import discreet
+
+            summarize(summary, summarizing.refused(discreet(source), error))
         raise SystemExit(error.exit_code) from error
     except BaseException:
         steps.finish(failed=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from builder.source import FetchedModel
     from builder.source.registry import Stores
     from builder.telling import Telling
+    from builder.triton.layout import Repository
     from builder.triton.server import Server
     from builder.triton.settings import Wish
     from builder.types import Servable
@@ -134,7 +135,7 @@ def record(
 
 def publish(
     wanted: Wanted,
-    repository: Path,
+    repository: Repository,
     *,
     name: str | None = None,
     version: int | None = None,
@@ -146,17 +147,18 @@ def publish(
     load_header: str = "",
     gate: float | None = None,
     telling: Telling | None = None,
+    perf_data: Path | None = None,
     progress: Progress | None = None,
 ) -> Publication:
     """Fetch, read, lower, prove, write; nothing is written unless all before it went well.
 
     `triton`: the oldest release that shall run it. `load`: servers to roll it out to, all of them or none.
     `gate`: it must be no worse than what is served, and no slower on these servers by more than this factor.
-    `telling`: what MLflow shall hear of it.
+    `telling`: what MLflow shall hear of it. `perf_data`: where to leave its rows for perf_analyzer.
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.publishing import choose_name
+    from builder.publishing import choose_name, leave_perf_data
     from builder.rolling import bring, reached
     from builder.telling import Telling, begin
     from builder.triton.settings import Wish, choose
@@ -174,6 +176,8 @@ def publish(
         prepared, every, plain = _prepared(
             wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
+        if perf_data is not None:
+            prepared = leave_perf_data(perf_data, prepared)
         tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
         published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
         return replace(published, mlflow=registry.told)
@@ -181,7 +185,7 @@ def publish(
 
 def diff(
     wanted: Wanted,
-    repository: Path,
+    repository: Repository,
     *,
     name: str | None = None,
     version: int | None = None,
@@ -212,7 +216,7 @@ def diff(
 
 def rollout(
     name: str,
-    repository: Path,
+    repository: Repository,
     *,
     version: int | None = None,
     load: Sequence[str],
@@ -230,7 +234,7 @@ def rollout(
 
 def rollback(
     name: str,
-    repository: Path,
+    repository: Repository,
     *,
     to: int | None = None,
     load: Sequence[str] = (),
@@ -245,14 +249,14 @@ def rollback(
         return roll_back(repository, name, to, fleet, progress)
 
 
-def held(repository: Path, names: Sequence[str] = ()) -> Inventory:
+def held(repository: Repository, names: Sequence[str] = ()) -> Inventory:
     """What the repository holds: of these models, or of all."""
     from builder.triton.inventory import held
 
     return Inventory(held(repository, names))
 
 
-def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
+def audit(repository: Repository, names: Sequence[str] = (), progress: Progress | None = None) -> Inventory:
     """Whether every file still is what was published."""
     from builder.triton.inventory import audit
 
@@ -260,7 +264,7 @@ def audit(repository: Path, names: Sequence[str] = (), progress: Progress | None
     return Inventory(*audit(repository, names))
 
 
-def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
+def prune(repository: Repository, names: Sequence[str] = (), *, keep: int, dry_run: bool = False) -> Inventory:
     """Remove all but the `keep` highest versions of these models, or of all."""
     from builder.triton.inventory import prune
 
@@ -268,7 +272,7 @@ def prune(repository: Path, names: Sequence[str] = (), *, keep: int, dry_run: bo
 
 
 def serve(
-    repository: Path,
+    repository: Repository,
     *,
     grpc_port: int = 0,
     http_port: int = 0,
@@ -295,20 +299,24 @@ def serve(
 
 
 def launch(
-    repository: Path, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
+    repository: Repository, *, grpc_port: int, http_port: int, metrics_port: int, config_name: str = "", triton: str
 ) -> str:
     """How a production server over the repository is started: NVIDIA's container of a release, or a tritonserver of one's own."""
     from builder.triton.launching import Launch
     from builder.triton.repository import models
+    from builder.triton.stores import store_of
 
+    where = store_of(repository).at("")
+    if not isinstance(where, Path):
+        raise UsageError(f"{repository} is no folder to mount.", fix="give --model-repository its address yourself.")
     ports = http_port, grpc_port, metrics_port
-    line = Launch(repository, models(repository), target_of(triton), ports, config_name)
+    line = Launch(where, models(repository), target_of(triton), ports, config_name)
     return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 
 def verify(
     name: str,
-    repository: Path,
+    repository: Repository,
     wanted: Wanted | None = None,
     *,
     version: int | None = None,
@@ -336,7 +344,7 @@ def predict(name: str, row: str, *, version: int | None = None, grpc: str) -> An
 
 def bench(
     name: str,
-    repository: Path,
+    repository: Repository,
     *,
     requests: int = 2000,
     concurrencies: Sequence[int] = (1, 4),
@@ -402,12 +410,18 @@ def _prepared(
             "packing is for graphs of tritonbuild's own; what --converter makes takes each column by itself.",
             fix="leave --pack (or the setting pack) out.",
         )
-    plain = partial(convert, model, wanted.outputs, target, other) if other else compiled
-    servable = plain() if other else compiled(pack=pack)
+    servable = convert(model, wanted.outputs, target, other) if other else compiled(pack=pack)
     every = None if other else partial(compiled, proof=True, every_column=True)
     proof = prove(model, servable, every, unproven, progress)
     session = session_of(pipeline.stages, rules)
     prepared = prepare(
         name, version, model, pipeline, servable, proof, evidence_in_repository, target, session, settings
     )
+
+    def plain() -> Servable:
+        if not servable.packs:
+            return servable
+        prove(model, found := compiled(), every, unproven, progress)
+        return found
+
     return prepared, every, plain

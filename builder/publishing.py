@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
 from builder.packing import packing_of
-from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, to_json
+from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, TensorSpec, to_json
 
 if TYPE_CHECKING:
     from builder.evidence import Evidence
@@ -54,7 +54,8 @@ class Prepared:
     """A version, all of it in memory; nothing is written yet.
 
     `version`: the one given, else MLflow's; None: the next free integer. `files`: what lies in the version's folder.
-    `beside`: what lies beside the versions, made of `settings`.
+    `beside`: what lies beside the versions, made of `settings`. `rows`: those of the evidence that go into the repository,
+    as the `tensors` that travel; None where there is none.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Prepared:
     proof: Proof | None
     settings: Chosen
     notes: tuple[str, ...]
+    tensors: tuple[TensorSpec, ...] = ()
+    rows: Table | None = None
 
 
 def prepare(
@@ -108,7 +111,26 @@ def prepare(
     )
     notes = (*model.notes, *_on_gpu(chosen.settings, placement))
     everything = {**files, MANIFEST: to_json(document).encode()}
-    return Prepared(name, version or model.version, everything, beside, document, proof, chosen, notes)
+    rows = None if kept is None else Table(packing_of(servable.inputs, servable.packs)(kept.inputs))
+    return Prepared(
+        name, version or model.version, everything, beside, document, proof, chosen, notes, servable.travelling, rows
+    )
+
+
+def leave_perf_data(file: Path, prepared: Prepared) -> Prepared:
+    """Write the rows where perf_analyzer shall read them. Raises UsageError where there are none, or no such place."""
+    from builder.triton.perf_data import perf_data
+
+    if prepared.rows is None or not prepared.rows.rows:
+        raise UsageError(
+            f"{prepared.name} has no rows for --perf-data: it is made of the evidence that goes into the repository.",
+            fix="record evidence; where all of it is a user's, publish with --evidence-in-repository.",
+        )
+    try:
+        file.write_bytes(perf_data(prepared.tensors, prepared.rows))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error}", fix="give --perf-data another file.") from error
+    return replace(prepared, notes=(*prepared.notes, f"{prepared.rows.rows:,} rows for perf_analyzer are in {file}"))
 
 
 def place(repository: Repository, prepared: Prepared) -> Published:

@@ -90,7 +90,9 @@ def _parity(reports: Mapping[str, ParityReport]) -> str:
 
 
 def _way_back(outcome: Publication, repository: str) -> str:
-    words = ["tritonbuild", "rollback", outcome.name, "--repository", repository]
+    from builder.source.redacting import discreet
+
+    words = ["tritonbuild", "rollback", outcome.name, "--repository", discreet(repository)]
     for part in outcome.rollout.servers if outcome.rollout else ():
         words += ["--load", part.server]
     return f"The way back, where another version was served before:\n\n```shell\n{shlex.join(words)}\n```"

@@ -55,7 +55,8 @@ class Registry:
     ) -> None:
         """Tags, metrics and the ONNX, before the version becomes visible; nothing where there is nobody to tell.
 
-        `document`: its manifest. `number`: its number in Triton, where that is known. `plain`: its graph that takes each column by itself. Raises Unreachable, Forbidden.
+        `document`: its manifest. `number`: its number in Triton, where that is known. `plain`: the graph, proven, that
+        takes each column by itself. Raises Unreachable, Forbidden.
         """
         from builder.source.writeback import write_metrics, write_tags
 

@@ -19,6 +19,7 @@ from builder.types import Array, Predict, Progress, Servable, Table, TensorSpec
 if TYPE_CHECKING:
     from builder.source import FetchedModel
     from builder.triton.client import Protocol
+    from builder.triton.layout import Repository
     from builder.triton.server import Server
 
 EMPTY = "empty_model"
@@ -27,7 +28,7 @@ _WIRES: dict[str, Protocol] = {"gRPC": "grpc", "HTTP": "http"}
 
 def measure_served(
     name: str,
-    repository: Path,
+    repository: Repository,
     requests: int,
     concurrencies: Sequence[int],
     sizes: Sequence[int],
@@ -60,7 +61,7 @@ def measure_served(
             return tuple(found)
 
 
-def measure_spark(source: FetchedModel, repository: Path, name: str, progress: Progress) -> tuple[Latency, ...]:
+def measure_spark(source: FetchedModel, repository: Repository, name: str, progress: Progress) -> tuple[Latency, ...]:
     """Spark's `transform` of one row, row in and answer out, in a session that runs already.
 
     Raises Unreachable where pyspark or Java is missing.
@@ -76,26 +77,25 @@ def measure_spark(source: FetchedModel, repository: Path, name: str, progress: P
     return (summarise(name, "Spark's transform", took_us, float(took_us.sum()) / 1e6, Load()),)
 
 
-def published(repository: Path, name: str) -> tuple[Table, Servable]:
+def published(repository: Repository, name: str) -> tuple[Table, Servable]:
     """Rows to ask (the evidence's, else one row of nulls and zeros) and the model of the version that answers."""
-    from builder.triton.repository import read_manifest, serving
+    from builder.evidence import load
+    from builder.triton.repository import on_this_machine, read_manifest, serving
 
     manifest = read_manifest(repository, name)
-    folder = repository / name / str(serving(repository, name))
     inputs = tuple(map(TensorSpec.from_json, manifest["inputs"]))
     outputs = tuple(map(TensorSpec.from_json, manifest["outputs"]))
-    try:
-        packs = packs_from_json(manifest.get("packed", ()), inputs)
-        servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
-    except OSError as error:
-        raise UsageError(f"{folder} is not whole: {error}", fix="publish this version again.") from error
-    file = folder / "evidence.parquet"
-    if not file.is_file():
-        return Table({spec.name: _blank(spec) for spec in inputs}), servable
-    from builder.evidence import load
-
-    evidence = load(file)
-    if not evidence.rows:  # all of them were a user's
+    packs = packs_from_json(manifest.get("packed", ()), inputs)
+    with on_this_machine(repository, f"{name}/{serving(repository, name)}") as folder:
+        try:
+            servable = Servable((folder / "model.onnx").read_bytes(), inputs, outputs, packs=packs)
+        except OSError as error:
+            raise UsageError(
+                f"{repository} does not hold {name} whole: {error}", fix="publish this version again."
+            ) from error
+        file = folder / "evidence.parquet"
+        evidence = load(file) if file.is_file() else None
+    if evidence is None or not evidence.rows:  # none, or all of them were a user's
         return Table({spec.name: _blank(spec) for spec in inputs}), servable
     fine = evidence.answers["invalid"][:, 0] == 0
     return evidence.inputs.take(fine if fine.any() else slice(None)), servable
@@ -107,34 +107,28 @@ def _blank(spec: TensorSpec) -> Array:
 
 
 @contextmanager
-def _own_repository(repository: Path, name: str, model: Servable) -> Iterator[Path]:
+def _own_repository(repository: Repository, name: str, model: Servable) -> Iterator[Path]:
     """A repository with the model as it is published, and the empty one under the same settings."""
     from google.protobuf import text_format
-    from tritonclient.grpc import model_config_pb2
 
     from builder.graph.identity import identity_of
-    from builder.triton.layout import is_setting
-    from builder.triton.repository import serving, versions, write_version
+    from builder.triton.policy import parse
+    from builder.triton.repository import CONFIG, on_this_machine, serving, settings_of, write_version
 
+    settings = dict(settings_of(repository, name))
     with tempfile.TemporaryDirectory(prefix="tritonbuild-bench-") as folder:
         own = Path(folder) / "model_repository"
-        others = {*versions(repository, name)} - {serving(repository, name)}
-        shutil.copytree(repository / name, own / name, ignore=shutil.ignore_patterns(*map(str, others), "tmp.*"))
-        try:
-            text = (own / name / "config.pbtxt").read_text("utf-8")
-            config = text_format.Parse(text, model_config_pb2.ModelConfig())
-        except (UnicodeDecodeError, text_format.ParseError) as error:
-            raise UsageError(
-                f"{repository / name / 'config.pbtxt'} is no model configuration: {error}",
-                fix="publish the model again.",
-            ) from error
+        version = str(serving(repository, name))
+        with on_this_machine(repository, f"{name}/{version}") as there:
+            shutil.copytree(there, own / name / version)
+        for path, content in settings.items():
+            (own / name / path).parent.mkdir(exist_ok=True)
+            (own / name / path).write_bytes(content)
+        config = parse(settings[CONFIG].decode("utf-8", "replace"), f"{repository}/{name}/{CONFIG}")
         config.name = EMPTY
         identity = identity_of(model.travelling, model.outputs)
-        placed = (file for file in (own / name).rglob("*") if file.is_file())
-        beside = {str(file.relative_to(own / name)): file.read_bytes() for file in placed}
-        settings = {path: one for path, one in beside.items() if is_setting(path)}  # also the rows of warmup/
-        text = text_format.MessageToString(config, as_utf8=True)
-        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, settings | {"config.pbtxt": text.encode()})
+        beside = settings | {CONFIG: text_format.MessageToString(config, as_utf8=True).encode()}
+        write_version(own, EMPTY, 1, {"model.onnx": identity.model}, beside)
         yield own
 
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from builder.errors import UsageError
-from builder.triton.content import as_json
+from builder.triton.content import as_json, holds
 from builder.triton.layout import CONFIG, MANIFEST, Files, is_setting
 from builder.triton.policy import Policy, allowed, parse, policy_of, rendered
 from builder.triton.stores import Store
@@ -93,7 +93,7 @@ def digest_of(content: bytes | memoryview) -> str:
 
 
 def put(store: Store, folder: str, path: str, content: bytes | memoryview, known: Mapping[str, int]) -> bool:
-    if known.get(path) == len(content) and store.holds(f"{folder}/{path}", content):
+    if known.get(path) == len(content) and holds(store, f"{folder}/{path}", content):
         return False
     store.replace(f"{folder}/{path}", content)
     return True

@@ -26,8 +26,18 @@ def same(store: Store, path: str, files: Files) -> bool:
         found.keys() == files.keys()
         and all(found[name] == len(one) for name, one in content.items())
         and (MANIFEST not in files or _meaning(store.read(f"{path}/{MANIFEST}")) == _meaning(files[MANIFEST]))
-        and all(store.holds(f"{path}/{name}", one) for name, one in content.items())
+        and all(holds(store, f"{path}/{name}", one) for name, one in content.items())
     )
+
+
+def holds(store: Store, path: str, content: bytes | memoryview) -> bool:
+    """Whether a file is this content: a piece at a time, for it may be gigabytes."""
+    whole, at = memoryview(content), 0
+    for piece in store.pieces(path):
+        if piece != whole[at : at + len(piece)]:
+            return False
+        at += len(piece)
+    return at == len(whole)
 
 
 def _meaning(manifest: bytes | memoryview) -> Any:

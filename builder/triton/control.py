@@ -17,7 +17,10 @@ LOAD_TIMEOUT_S = 600.0  # a forest of 8 million nodes needs 11 s to open
 _UNLOAD_TIMEOUT_S = 60.0
 _SCHEMES: Mapping[str, Protocol] = {"grpc": "grpc", "http": "http"}
 _LIMITS: Mapping[Protocol, int] = {"grpc": (1 << 31) - 1, "http": 1 << 26}
-"""Bytes a request. gRPC: protobuf's own. HTTP: what releases of 2025 and later take unless --http-max-input-size says more."""
+"""Bytes a request. gRPC: protobuf's own. HTTP: what newer releases take unless --http-max-input-size says more.
+
+2.51 took 400 MB in 10 s over gRPC, in 16 s over HTTP, on 2 busy cores.
+"""
 _ENVELOPE = 1 << 20  # config and names
 _NOBODY = ".nobody"  # no model may be named so
 
@@ -77,8 +80,13 @@ class Control(Client):
         options: dict[str, Any] = {"client_timeout": LOAD_TIMEOUT_S} if self.protocol == "grpc" else {}
         if config is not None:
             options |= {"config": config, "files": {f"file:{path}": content for path, content in (files or {}).items()}}
-        with self._errors(model):
-            self._connection(LOAD_TIMEOUT_S).load_model(model, headers=self._headers, **options)
+        try:
+            with self._errors(model):
+                self._connection(LOAD_TIMEOUT_S).load_model(model, headers=self._headers, **options)
+        except UsageError as error:
+            if "failed to poll" in error.message:
+                error.message += "; that server's log alone says why."
+            raise
 
     def unload(self, model: str) -> None:
         """Have the server let go of a model, and wait until it has. A model that it does not have is fine."""
@@ -86,6 +94,21 @@ class Control(Client):
         with self._errors(model):
             self._connection().unload_model(model, headers=self._headers, **options)
         self._known = {key: info for key, info in self._known.items() if key[0] != model}
+
+    def loaded(self) -> dict[str, tuple[int, ...]]:
+        """Every model that answers, and its versions, lowest first."""
+        with self._errors("server"):
+            told = self._connection().get_model_repository_index(headers=self._headers)
+        models = (
+            told
+            if self.protocol == "http"
+            else [{"name": one.name, "version": one.version, "state": one.state} for one in told.models]
+        )
+        found: dict[str, list[int]] = {}
+        for one in models:
+            if one.get("state") == "READY":
+                found.setdefault(one["name"], []).append(int(one.get("version") or 0))
+        return {name: tuple(sorted(versions)) for name, versions in found.items()}
 
     def settle(self, was: State) -> State:
         """Wait until the server is as ready as it `was`: it is not while it unloads. How it is in the end."""

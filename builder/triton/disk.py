@@ -36,6 +36,10 @@ class Disk:
     def at(self, path: str) -> Path:
         return self._root / path
 
+    @property
+    def for_triton(self) -> str:
+        return str(self._root.resolve())
+
     def folders(self, path: str = "") -> tuple[str, ...]:
         folder = self._root / path
         if not folder.is_dir():
@@ -58,13 +62,9 @@ class Disk:
             while piece := file.read(_PIECE):
                 yield piece
 
-    def holds(self, path: str, content: bytes | memoryview) -> bool:
-        whole, at = memoryview(content), 0
-        for piece in self.pieces(path):  # it may be gigabytes
-            if piece != whole[at : at + len(piece)]:
-                return False
-            at += len(piece)
-        return at == len(whole)
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        yield self._root / path
 
     def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
         folder = self._root / name

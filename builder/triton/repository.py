@@ -14,7 +14,8 @@ the versions that Triton may load (see `policy`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,8 @@ from builder.triton.policy import Policy, parse
 from builder.triton.stores import Store, store_of
 
 __all__ = [
-    "CONFIG", "CONFIGS", "LABELS", "MANIFEST", "WARMUP", "Files", "Published", "Repository", "check_name", "drop", "models",
-    "policy", "read_manifest", "serve_version", "serving", "versions", "withdraw", "write_version",
+    "CONFIG", "CONFIGS", "LABELS", "MANIFEST", "WARMUP", "Files", "Published", "Repository", "check_name", "drop", "models", "on_this_machine",
+    "policy", "read_manifest", "serve_version", "serving", "settings_of", "versions", "withdraw", "write_version",
 ]  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def models(repository: Repository) -> tuple[str, ...]:
     store = store_of(repository)
     with store.errors():
         if not store.exists:
-            raise UsageError(f"{repository} is no folder.", fix="publish a model there first, or give --repository.")
+            raise UsageError(f"{store.at('')} is no folder.", fix="publish a model there first, or give --repository.")
         return tuple(sorted(name for name in store.folders() if is_name(name) and store.has(f"{name}/{CONFIG}")))
 
 
@@ -94,6 +95,14 @@ def serving(repository: Repository, name: str) -> int:
     with store.errors():
         there = _known(store, name)
         return highest_loaded(policy_at(store, name), there)
+
+
+def settings_of(repository: Repository, name: str) -> dict[str, bytes]:
+    """What lies at model level. Raises UsageError where the model is not there."""
+    store = store_of(repository)
+    with store.errors():
+        _known(store, name)
+        return {path: store.read(f"{name}/{path}") for path in store.files(name) if is_setting(path)}
 
 
 def policy(repository: Repository, name: str) -> Policy:
@@ -125,6 +134,16 @@ def read_manifest(repository: Repository, name: str, version: int | None = None)
             fix="publish the model with tritonbuild.",
         )
     return document
+
+
+@contextmanager
+def on_this_machine(repository: Repository, path: str) -> Iterator[Path]:
+    """A file or folder of the repository, by its path there; out of a store it is a copy that goes with the block."""
+    store = store_of(repository)
+    with ExitStack() as stack:
+        with store.errors():
+            found = stack.enter_context(store.local(path))
+        yield found
 
 
 def write_version(repository: Repository, name: str, version: int | None, files: Files, beside: Files) -> Published:

@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from types import FrameType, TracebackType
 from builder.errors import Unreachable, UsageError
 from builder.triton import repository as repositories
 from builder.triton.embedding import Embedding, embed
+from builder.triton.stores import store_of
 
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -31,6 +33,7 @@ _GRACE_S = (
     6.0  # from SIGTERM to SIGKILL; a clean end takes about 2 s, an idle HTTP client holds it for EXIT_TIMEOUT more
 )
 _EXIT_TIMEOUT_S = 3
+_WORD = re.compile(r"[\w/.,:@%+=-]+")
 _STUB_TIMEOUT_S = 600  # a forest of 8 million nodes needs 11 s to open; Triton's own default is 30
 
 # $1 server's pid, $2 its folder, $3 the name that its shared memory begins with
@@ -142,7 +145,7 @@ class Server:
 
 
 def start(
-    repository: Path,
+    repository: repositories.Repository,
     *,
     http_port: int = 0,
     grpc_port: int = 0,
@@ -177,7 +180,7 @@ def start(
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                [*_command(embedding, folder, repository, wanted, ports), *flags],
+                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -201,13 +204,13 @@ def start(
 
 
 def _command(
-    embedding: Embedding, folder: Path, repository: Path, models: Sequence[str], ports: Sequence[int]
+    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int]
 ) -> list[str]:
     grpc_port, http_port, metrics_port = ports
     return [
         str(embedding.binary),
         *embedding.arguments,
-        f"--model-repository={repository.resolve()}",
+        f"--model-repository={_plain(repository, folder)}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
         "--disable-auto-complete-config",
@@ -223,6 +226,15 @@ def _command(
         f"--backend-config=python,stub-timeout-seconds={_STUB_TIMEOUT_S}",
         f"--backend-config=python,shm-region-prefix-name={_shared_memory(folder)}",
     ]
+
+
+def _plain(repository: str, folder: Path) -> str:
+    """The repository as a shell reads one word: Triton's Python backend starts its stub without quoting the path."""
+    if "://" in repository or _WORD.fullmatch(repository):
+        return repository
+    link = folder / "models"
+    link.symlink_to(repository, target_is_directory=True)
+    return str(link)
 
 
 def _shared_memory(folder: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 from builder.errors import UsageError
 from builder.triton.layout import Files, Repository
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # a path has lost the second slash
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+):/{1,2}(?P<rest>.*)", re.DOTALL)  # a Path has lost a slash
 
 
 class Store(Protocol):
@@ -28,6 +28,10 @@ class Store(Protocol):
     def at(self, path: str) -> Path | str:
         """Where a file or folder lies, for people and for whoever opens it."""
 
+    @property
+    def for_triton(self) -> str:
+        """What tritonserver's --model-repository takes. Raises UsageError where it takes nothing of the kind."""
+
     def folders(self, path: str = "") -> tuple[str, ...]:
         """The names of the folders in a folder; none where it is not there. Half-written ones are left out."""
 
@@ -42,8 +46,8 @@ class Store(Protocol):
     def pieces(self, path: str) -> Iterator[bytes]:
         """A large file, a piece at a time."""
 
-    def holds(self, path: str, content: bytes | memoryview) -> bool:
-        """Whether a file that is as long is this content, as far as the store can say without sending it all."""
+    def local(self, path: str) -> AbstractContextManager[Path]:
+        """A file or folder on this machine: itself, or a copy for as long as the block lasts."""
 
     def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
         """A new model with its first version: whole, or not there."""
@@ -76,10 +80,14 @@ class Store(Protocol):
 def store_of(repository: Repository) -> Store:
     """The store that a repository's files lie in. Raises UsageError on an address of a kind that is not known."""
     from builder.triton.disk import Disk
+    from builder.triton.remote import SCHEMES, Bucket
 
-    if _ADDRESS.match(str(repository)):
+    found = _ADDRESS.match(str(repository))
+    if found is None:
+        return Disk(Path(repository))
+    if found["scheme"] not in SCHEMES:
         raise UsageError(
-            f"{repository} is an address; a repository is a folder on this machine.",
-            fix="publish into a folder, then copy it: a version is whole once its folder is there.",
+            f"{repository} is no repository: {found['scheme']}:// is not known here.",
+            fix=f"give a folder, or an address that begins with {', '.join(f'{one}://' for one in SCHEMES)}.",
         )
-    return Disk(Path(repository))
+    return Bucket(f"{found['scheme']}://{found['rest']}")

@@ -14,6 +14,7 @@ ONLY_IN = {
     "py4j": ("evidence", "scoring"),
     "mlflow": ("source", "plugin.py"),
     "tritonclient": ("triton", "bench"),
+    "fsspec": ("triton",),
     "rich": ("console.py",),
     "spox": ("graph", "stages", "sql"),
     "sqlglot": ("sql",),

@@ -37,7 +37,7 @@ def test_the_wheel_brings_builder_alone(wheel):
 def test_the_wheel_brings_every_module(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
 
-    assert {str(file.relative_to(ROOT)) for file in PACKAGE.rglob("*.py")} <= inside
+    assert {str(file.relative_to(ROOT)) for file in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.json")]} <= inside
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,30 @@ def test_a_candidate_that_does_not_load_leaves_a_strict_server_ready(ground: Gro
     assert ground.ready == [200, 200]
 
 
+def test_a_config_that_the_server_refuses_leaves_it_ready(ground: Ground, monkeypatch):
+    ground.publish("misconfigured", 1, *ground.loads)
+    before, prepare = ground.visible, publishing.prepare
+
+    def spoiling(*given):
+        prepared = prepare(*given)
+        config = prepared.beside["config.pbtxt"]
+        prepared.beside["config.pbtxt"] = config.replace(
+            b"dynamic_batching {\n", b"dynamic_batching {\n  preferred_batch_size: 5000\n"
+        )
+        assert prepared.beside["config.pbtxt"] != config
+        return prepared
+
+    monkeypatch.setattr(publishing, "prepare", spoiling)
+
+    result = ground.publish("misconfigured", 2, *ground.loads)
+
+    assert result.exit_code == 1
+    assert "that server's log alone says why" in result.stderr
+    assert ground.visible == before
+    assert ground.answering("misconfigured") == [1, 1]
+    assert ground.ready == [200, 200]
+
+
 def test_a_first_version_that_does_not_load_leaves_nothing(ground: Ground, spoilt):
     spoilt(cut_short, ground.addresses[0])
 
@@ -221,6 +245,27 @@ def test_a_server_that_goes_between_proof_and_promotion_takes_the_version_from_t
     assert document(result)["rollout"]["withdrawn"]
     assert not (ground.repository / "going" / "2").exists()
     assert ground.answering("going") == [1, 1]
+    assert ground.ready == [200, 200]
+
+
+def test_settings_that_are_withdrawn_are_what_they_were(ground: Ground, apart, monkeypatch):
+    _, other = apart
+    ground.publish("settings", 1, *ground.loads)
+    before, place = ground.visible, publishing.place
+
+    def stopping(*given):
+        other.stop()
+        return place(*given)
+
+    monkeypatch.setattr(publishing, "place", stopping)
+
+    result = ground.publish("settings", 1, "--max-batch-size", "7", *ground.loads, "--load", f"grpc://{other.grpc}")
+
+    assert result.exit_code == 4
+    assert ground.visible == before
+    for server in ground.servers:
+        with Client(server.grpc) as client:
+            assert client.specs("settings").max_batch_size == 1024
     assert ground.ready == [200, 200]
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from builder.triton.client import Client
 from builder.types import Table
 from tests.house.sources import ROOT
@@ -45,6 +47,36 @@ def test_two_rollouts_of_one_model_go_one_after_the_other(ground: Ground):
     assert first == second
     assert first in (2, 3)
     assert ground.ready == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("moment", "line_before"),
+    [
+        ("proving", "loading candidate"),
+        ("placing", "proving candidate"),
+        ("verifying", "loading killed"),
+    ],
+)
+def test_a_rollout_that_is_killed_is_healed_by_the_next(ground: Ground, moment, line_before):
+    """A line comes when its step is done: then the next one runs."""
+    name = f"killed_{moment}"
+    ground.publish(name, 1, *ground.loads)
+    process = publishing(ground, name, 2)
+    assert process.stderr is not None
+    while (line := process.stderr.readline()) and line_before not in line:
+        pass
+    process.kill()
+    process.communicate()
+    assert line, "the step came"
+
+    result = ground.publish(name, 2, *ground.loads)
+
+    assert result.exit_code == 0, result.stderr
+    assert ground.answering(name) == [2, 2]
+    assert ground.ready == [200, 200]
+    for server in ground.servers:
+        with Client(server.grpc) as client:
+            assert not client.ready(f"candidate.{name}")
 
 
 @dataclass

@@ -106,6 +106,13 @@ def test_the_server_ends_with_whoever_started_it(repository, number):
     assert not list(Path("/dev/shm").glob(f"{folder.name}*"))
 
 
+def test_a_folder_may_be_called_anything(tmp_path):
+    put(tmp_path / "Ann's models; $HOME" / "new ones", "picks", picks())
+
+    with start(tmp_path / "Ann's models; $HOME" / "new ones") as server, Client(server.grpc) as client:
+        assert client.predict("picks", Table({"place": np.array([[2]])}))["picked"].tolist() == [[3.5]]
+
+
 def test_whoever_waits_hears_the_log_and_how_it_ended(repository):
     heard: list[str] = []
     with start(repository) as server:
