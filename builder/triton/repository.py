@@ -239,9 +239,10 @@ def _write_into(store: Store, name: str, version: int | None, files: Files, besi
             changed |= name_again(store, name, current, there)
             notes = _held_back(name, version, current) if version == newest else ()
     except BaseException:
-        if version > newest:  # what nobody is answered by is not left behind
+        if version > newest:
             with suppress(TritonbuildError), store.errors():
-                store.remove_folder(path)
+                if policy_at(store, name).owner != version:  # what nobody is answered by is not left behind
+                    store.remove_folder(path)
         raise
     return Published(store.at(path), version, changed, highest_loaded(policy_at(store, name), there), notes)
 

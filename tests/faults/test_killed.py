@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builder.triton.inventory import audit
+from builder.triton.inventory import audit, prune
 from builder.triton.layout import is_setting
 from builder.triton.repository import serving, versions
 from builder.triton.server import Server, start
@@ -127,6 +127,7 @@ def test_a_killed_publisher_is_never_seen_and_the_next_one_heals(tmp_path: Path)
             highest = versions(repository, NAME)[-1]
             publish(str(repository), highest + 1, pad_of(highest + 1), 8)
             assert serving(repository, NAME) == highest + 1, told
+            prune(repository, 5)
             assert audit(repository)[1] == (), told
             assert not list(tmp_path.rglob("tmp.*")), told
             assert not list(tmp_path.rglob(".tritonbuild*")), told
@@ -195,6 +196,7 @@ def test_a_publisher_into_a_bucket_is_killed_and_what_is_there_is_whole(tmp_path
                 highest = versions(repository, NAME)[-1]
                 publish(repository, highest + 1, PAD[kill % 3], 8)
                 assert serving(repository, NAME) == highest + 1, told
+                prune(repository, 5)
                 assert audit(repository)[1] == (), told
                 assert not [path for path in bucket.everything() if ".partial" in path or path.startswith(".")], told
                 server.load(NAME)
