@@ -72,6 +72,7 @@ def prune(repository: Repository, keep: int, names: Sequence[str] = (), *, dry_r
         with store.alone():
             old = _old(repository, store, chosen, keep)
             for name in chosen:
+                store.heal(name)
                 drop(store, name, [one.version for one in old if one.name == name])
     return old
 
