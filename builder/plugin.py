@@ -8,6 +8,7 @@ wants one subclass of BaseDeploymentClient, `run_local` and `target_help` in thi
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ _log = logging.getLogger("mlflow.deployments.triton")  # below MLflow's own, who
 FLAVOR = "spark"
 _HOST, _PORT = "localhost", 8001
 _REPOSITORY = "model_repository"
+_HEADER = "TRITONBUILD_LOAD_HEADER"  # as `tritonbuild publish --load` has it; list, get and predict take no options
 _TRUE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _CODES = (
     (SourceError, "RESOURCE_DOES_NOT_EXIST"),
@@ -128,7 +130,7 @@ class TritonDeploymentClient(BaseDeploymentClient):  # type: ignore[misc]
     def _control(self, config: Any = None) -> Control:
         from builder.triton.control import Control
 
-        return Control(self._url, (config or {}).get("load_header", ""))
+        return Control(self._url, (config or {}).get("load_header") or os.environ.get(_HEADER, ""))
 
     def _known(self, control: Control, name: str) -> tuple[int, ...]:
         """The versions that the server has loaded of a model."""
@@ -192,7 +194,7 @@ Options, -C NAME=VALUE:
   evidence_in_repository=true   its users' rows, too
   write_back=false         leave MLflow alone; promote=ALIAS moves an alias, log_onnx=true logs the graph
   gate=1.2                 no worse than what is served, and no slower by more than this factor
-  load_header=NAME=VALUE   where the server restricts its repository API
+  load_header=NAME=VALUE   where the server restricts its repository API; or {_HEADER} in the environment
   cpus=N                   instances and threads follow
   any setting: {", ".join(FIELDS)}
 """
@@ -218,6 +220,7 @@ def _options(config: Any) -> tuple[Any, dict[str, Any]]:
         "unproven": _truth(given, "unproven", False),
         "evidence_in_repository": _truth(given, "evidence_in_repository", False),
     }
+    given.setdefault("load_header", os.environ.get(_HEADER, ""))
     for name, kind in (("version", int), ("gate", float), ("triton", str), ("load_header", str)):
         if name in given:
             options[name] = _typed(name, given.pop(name), kind)

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from tests.house.sources import ROOT
 from tests.unit.cli import VECTOR, Saved, save_model, tritonbuild
 
 
@@ -162,6 +163,18 @@ def gateway(mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Ite
     gateway.close()
 
 
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own: MLflow remembers stores from call to call."""
+    quiet = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+    return subprocess.run(
+        [sys.executable, "-m", "builder.cli", *arguments],
+        env=os.environ | quiet | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
 @dataclass(frozen=True)
 class Flights:
     """Version 1 of a model `name` in the registry, with evidence; `folder` is what was logged."""
@@ -249,4 +262,4 @@ def _mlflow_forgets() -> Iterator[None]:
     mlflow.set_registry_uri(None)
 
 
-__all__ = ["VECTOR", "Flights", "Gateway", "MlflowServer", "free_port", "logged_model", "register"]
+__all__ = ["VECTOR", "Flights", "Gateway", "MlflowServer", "command", "free_port", "logged_model", "register"]

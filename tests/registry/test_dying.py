@@ -9,9 +9,7 @@ import sys
 import pytest
 
 from tests.house.sources import ROOT
-from tests.registry.conftest import MlflowServer, register
-
-ALL = ("--promote", "champion", "--log-onnx")
+from tests.registry.conftest import MlflowServer, command, register
 
 
 def test_whichever_request_is_the_last_that_is_answered_nothing_visible_changes(flights, gateway):
@@ -19,7 +17,7 @@ def test_whichever_request_is_the_last_that_is_answered_nothing_visible_changes(
     requests, results = 0, []
     while True:
         gateway.fail_after(requests)
-        results.append(flights.publish(*ALL, at=gateway.uri))
+        results.append(flights.publish("--promote", "champion", at=gateway.uri))
         if results[-1].exit_code == 0:
             break
         assert (results[-1].exit_code, flights.published, flights.aliases) == (4, [], {}), (
@@ -28,7 +26,7 @@ def test_whichever_request_is_the_last_that_is_answered_nothing_visible_changes(
         )
         requests += 1
 
-    assert requests > 15, "that few requests cannot have told tags, metrics, ONNX and alias"
+    assert requests > 15, "that few requests cannot have told tags, metrics and alias"
     assert flights.aliases == {"champion": "1"}
     assert flights.tags["tritonbuild.status"] == "proven"
     assert flights.points("tritonbuild.rows") == 1
@@ -56,6 +54,40 @@ def test_an_alias_that_moved_though_the_answer_was_lost_is_found_moved(flights, 
     assert result.exit_code == 0, result.stderr
     assert flights.aliases == {"champion": "1"}
     assert f"model_repository/{flights.name}/1/model.onnx" in flights.published
+
+
+def test_a_store_that_takes_the_onnx_and_never_answers_is_given_up_on(flights, gateway):
+    gateway.never_answer("-onnx/")
+
+    result = command("publish", f"models:/{flights.name}/1", "--log-onnx", "--tracking-uri", gateway.uri,
+                     "--repository", str(flights.repository), MLFLOW_HTTP_REQUEST_TIMEOUT="2")  # fmt: skip
+
+    assert result.returncode == 4, result.stderr
+    assert (flights.published, flights.tags) == ([], {})
+
+
+def test_servers_go_back_to_the_version_before_where_the_alias_cannot_be_moved(flights, gateway, triton):
+    where = ("--repository", str(triton.repository), "--load", f"grpc://{triton.server.grpc}")
+    assert flights.publish(*where, "--promote", "champion").exit_code == 0
+    source = flights.client.get_model_version(flights.name, "1").source
+    flights.client.create_model_version(flights.name, source, flights.run_id)
+    second = f"models:/{flights.name}/2"
+    gateway.never_answer("registered-models/alias")
+
+    failed = flights.publish(*where, "--promote", "champion", source=second, at=gateway.uri)
+
+    assert failed.exit_code == 4
+    assert "withdrawn" in failed.stderr
+    assert flights.aliases == {"champion": "1"}
+    assert not (triton.repository / flights.name / "2").exists()
+    with triton.client("grpc") as client:
+        assert client.ready(flights.name, "1")
+        assert not client.ready(flights.name, "2")
+
+    assert flights.publish(*where, "--promote", "champion", source=second).exit_code == 0
+    assert flights.aliases == {"champion": "2"}
+    with triton.client("grpc") as client:
+        assert client.ready(flights.name, "2")
 
 
 def test_a_version_that_was_there_before_goes_on_where_the_alias_cannot_be_moved(flights, gateway):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +11,7 @@ import pytest
 from builder.evidence import load, save
 from builder.source import digest
 from builder.source.redacting import discreet
-from tests.house.sources import ROOT
-from tests.registry.conftest import free_port, register
+from tests.registry.conftest import command, free_port, register
 
 SECRET = "hunter2"
 
@@ -74,17 +70,6 @@ def test_an_mlmodel_that_asks_yaml_to_run_something_is_refused(tmp_path):
     assert result.returncode == 2
     assert "cannot be read" in result.stderr
     assert not canary.exists()
-
-
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    quiet = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-    return subprocess.run(
-        [sys.executable, "-m", "builder.cli", *arguments],
-        env=os.environ | quiet | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_a_password_in_the_tracking_address_is_in_nothing_that_is_written_or_said(flights, gateway, mlflow_server):

@@ -65,6 +65,19 @@ def test_a_published_version_is_listed_audited_rolled_back_and_pruned(saved, buc
     assert not [path for path in bucket.everything() if "tritonbuild" in path or "partial" in path]
 
 
+def test_what_would_change_is_told_and_nothing_is_written(saved, bucket):
+    saved.publish()
+    assert "model/1/model.onnx" in bucket.written()
+    bucket.log.write_bytes(b"")
+    where = ("--schema", saved.schema, "--repository", saved.repository, "--json")
+
+    same, other = (tritonbuild("diff", saved.path, *where, *more) for more in ((), ("--instances", "2")))
+
+    assert json.loads(same.stdout)["verdict"] == "same", same.stderr
+    assert json.loads(other.stdout)["verdict"] == "settings", other.stderr
+    assert bucket.written() == []
+
+
 def test_other_content_under_the_same_version_is_refused_and_nothing_moves(saved, bucket):
     saved.publish("--version", "1")
     before = bucket.everything()
