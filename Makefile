@@ -6,7 +6,7 @@ EXTRAS := cpu,server,train,direct,s3,demo,dev
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random mutants releases rollouts bench wide big lint
+.PHONY: help install demo test table conformance random kill mutants releases rollouts bench wide big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,9 @@ conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## 
 
 random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared (PIPELINES=1000: so many)
 	PIPELINES=$(or $(PIPELINES),200) $(BIN)/python -m pytest tests/random
+
+kill: install  ## 200 publishers killed while a server polls and clients read (KILLS=1000: so many)
+	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest tests/faults/test_killed.py
 
 mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
 	$(BIN)/python -m tests.conformance.record

@@ -306,11 +306,15 @@ def launch(
     from builder.triton.repository import models
     from builder.triton.stores import store_of
 
-    where = store_of(repository).at("")
-    if not isinstance(where, Path):
-        raise UsageError(f"{repository} is no folder to mount.", fix="give --model-repository its address yourself.")
-    ports = http_port, grpc_port, metrics_port
-    line = Launch(where, models(repository), target_of(triton), ports, config_name)
+    ports, store = (http_port, grpc_port, metrics_port), store_of(repository)
+    where = store.at("")
+    line = Launch(
+        where if isinstance(where, Path) else store.for_triton,
+        models(repository),
+        target_of(triton),
+        ports,
+        config_name,
+    )
     return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
 
 

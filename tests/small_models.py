@@ -102,12 +102,13 @@ def picks() -> Servable:
 
 
 def numbered(number: int) -> Servable:
-    """Answers its number to each row; odd and even ones ask for another input, so no config serves the next one's model."""
-    spec = TensorSpec("odd" if number % 2 else "even", Scalar("long"), nullable=False)
-    asked = argument(Tensor(np.int64, ("N", 1)))
-    answer = op.add(op.mul(op.cast(asked, to=np.float64), op.const(0.0)), op.const(np.float64(number)))
-    outputs = (TensorSpec("answer", Scalar("double"), nullable=False), INVALID)
-    return servable({spec.name: asked}, {"answer": answer, "invalid": _zeros_like(asked)}, (spec,), outputs)
+    """Answers its number to each row, as `odd` or `even`: under the config of its neighbour it does not load."""
+    spec = TensorSpec("asked", Scalar("double"), nullable=False)
+    asked = argument(Tensor(np.float64, ("N", 1)))
+    answer = op.add(op.mul(asked, op.const(0.0)), op.const(np.float64(number)))
+    name = "odd" if number % 2 else "even"
+    outputs = (TensorSpec(name, Scalar("double"), nullable=False), INVALID)
+    return servable({"asked": asked}, {name: answer, "invalid": _zeros_like(asked)}, (spec,), outputs)
 
 
 def servable(

@@ -77,6 +77,7 @@ def lower(
     packs = planned(servable.inputs, servable.outputs, pack)
     if not packs:
         return servable
+    del servable, trace  # a forest's tables are hundreds of megabytes
     with sharing():
         trace = walk(pipeline, schema, rules, outputs, null_text, target, packs)
         return _build(trace, made if every_column else trace.outputs, proof, packs)

@@ -2,8 +2,8 @@
 
 cuda_kernels.json is what `get_all_opkernel_def()` of onnxruntime-gpu 1.19.2, 1.21.0, 1.22.0, 1.23.0, 1.24.4, 1.27.0 and
 1.28.0 says of the CUDA provider, for operators as ai.onnx 13 to 22 and ai.onnx.ml define them (docs/OperatorKernels.md
-is printed from the same). A line: the operator, the version of its definition, the first of those releases with the kernel, and which types it
-takes. onnxruntime takes a kernel for the very version of the definition: a Cast of opset 21 waits for 1.24.4, though 1.19.2
+is printed from the same); tests/house/kernels.py writes it. A line: the operator, the version of its definition, the first
+of those releases with the kernel, and which types it takes. onnxruntime takes a kernel for the very version of the definition: a Cast of opset 21 waits for 1.24.4, though 1.19.2
 has kernels for one of opset 19. None has a kernel for trees, for a LabelEncoder of texts or for any other work on texts; the
 com.microsoft operators are left out: those that rules use have none either.
 """

@@ -83,8 +83,9 @@ def binarizer(stage: SavedStage, i: int, x: Column) -> Column:
     """1 where x is above the threshold, else 0; a double, or each slot of a vector.
 
     Shapes: x [N, 1] -> [N, 1]; x [N, F] -> [N, F].
-    NaN:    0; in a vector with a negative threshold 1, since Spark asks `value <= threshold` there. Null: 0.
-    Source: Binarizer.transform (ml/feature/Binarizer.scala, Spark 4.0.1)
+    NaN:    0; in a vector with a negative threshold 1, since Spark asks `value <= threshold` there.
+    Null:   0; before Spark 4, whose `when` took the place of a function of a Double, it stays null.
+    Source: Binarizer.transform (ml/feature/Binarizer.scala, Spark 3.5.7 and 4.0.0)
     """
     several = "inputCols" in stage.params and "thresholds" in stage.params
     threshold = stage.params.number("threshold")
@@ -100,8 +101,10 @@ def binarizer(stage: SavedStage, i: int, x: Column) -> Column:
             return vector(y, x.width, slack=slack, stored=compressed(y, x.width)).probing(*probes)
         case Number() if x.type == DOUBLE:
             slack = None if both is None else stepped(*(_above(end, threshold, False) for end in both))
-            y = _above(x.var, threshold, False)
-            return number(y, attribute=Attribute("binary"), slack=slack).probing(*probes)
+            y, nullable = _above(x.var, threshold, False), x.nullable and not stage.since(4, 0)
+            if nullable:
+                y = op.where(x.is_null(), constant(np.nan), y)
+            return number(y, nullable=nullable, attribute=Attribute("binary"), slack=slack).probing(*probes)
     raise Refused(
         f"column {x.name!r} is {x.type}, threshold {threshold}; Binarizer reads doubles and vectors.",
         fix="check the schema given: Spark itself refuses this. Cast the column to double before, in fitting too.",

@@ -6,7 +6,7 @@ The settings there are those that one version keeps, its owner; their configs na
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from builder.errors import UsageError
 from builder.triton.content import as_json, holds
@@ -56,12 +56,12 @@ def name_again(store: Store, name: str, current: Policy, there: Sequence[int]) -
 
 def place(store: Store, name: str, beside: Files, policy: Policy) -> bool:
     """Make these settings the model's: config.pbtxt last, for it names the others. Whether that changes anything."""
-    wanted, known = shown(beside, policy), store.files(name)
-    changed = [put(store, name, path, content, known) for path, content in wanted.items()]
-    for path in known:
+    wanted = shown(beside, policy)
+    changed = put(store, name, wanted)
+    for path in store.files(name):
         if is_setting(path) and path not in wanted:
             store.remove(f"{name}/{path}")
-    return any(changed)
+    return changed
 
 
 def shown(beside: Files, policy: Policy) -> dict[str, bytes | memoryview]:
@@ -92,11 +92,17 @@ def digest_of(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def put(store: Store, folder: str, path: str, content: bytes | memoryview, known: Mapping[str, int]) -> bool:
-    if known.get(path) == len(content) and holds(store, f"{folder}/{path}", content):
-        return False
-    store.replace(f"{folder}/{path}", content)
-    return True
+def put(store: Store, folder: str, files: Files) -> bool:
+    """Make these files of a folder so; whether that changes any."""
+    known = store.files(folder)
+    other = {
+        path: content
+        for path, content in files.items()
+        if known.get(path) != len(content) or not holds(store, f"{folder}/{path}", content)
+    }
+    if other:
+        store.replace(folder, other)
+    return bool(other)
 
 
 def config_last(beside: Files) -> Files:

@@ -44,7 +44,7 @@ def write_config(
     """
     from google.protobuf import text_format
 
-    head = f"{name}: written by tritonbuild. Edit freely: only publishing this model again writes this file again."
+    head = f"{name}: written by tritonbuild. An edit stays until the model is published or rolled back; audit tells it."
     parts = [_comment(head)]
     sections = [*_sections(servable, name, settings, labelled, on_gpu), *_warmup(warmup), *_told(servable, provenance)]
     for comment, section in sections:

@@ -48,8 +48,12 @@ class Disk:
 
     def files(self, path: str) -> Mapping[str, int]:
         folder = self._root / path
-        found = (item for item in folder.rglob("*") if item.is_file())
-        return {item.relative_to(folder).as_posix(): item.stat().st_size for item in found}
+        found = {item.relative_to(folder): item for item in folder.rglob("*") if item.is_file()}
+        return {
+            name.as_posix(): item.stat().st_size
+            for name, item in found.items()
+            if not any(part.startswith(_STAGED) for part in name.parts)
+        }
 
     def has(self, path: str) -> bool:
         return (self._root / path).is_file()
@@ -79,16 +83,22 @@ class Disk:
             _write_files(staged, files)
             _appear(staged, folder / str(version))
 
-    def replace(self, path: str, content: bytes | memoryview) -> None:
-        file = self._root / path
-        file.parent.mkdir(exist_ok=True)
-        staged = file.parent / f"{_STAGED}{file.name}.{os.getpid()}"
+    def replace(self, folder: str, files: Files) -> None:
+        """All are on the disk before the first takes its place: one that is full stops here."""
+        staged: dict[Path, Path] = {}
         try:
-            _write_file(staged, content)
-            staged.replace(file)
+            for name, content in files.items():
+                file = self._root / folder / name
+                file.parent.mkdir(exist_ok=True)
+                staged[file] = file.parent / f"{_STAGED}{file.name}.{os.getpid()}"
+                _write_file(staged[file], content)
+            for file, written in staged.items():
+                written.replace(file)
         finally:
-            staged.unlink(missing_ok=True)
-        _sync(file.parent)
+            for written in staged.values():
+                written.unlink(missing_ok=True)
+        for parent in {file.parent for file in staged}:
+            _sync(parent)
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink(missing_ok=True)

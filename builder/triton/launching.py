@@ -19,6 +19,7 @@ HEADER = "TRITONBUILD_LOAD_HEADER"
 _RESTRICTED = "model-repository,shared-memory,trace,logging"
 _USER = "1000:1000"  # triton-server in NVIDIA's images
 _PORTS = (8000, 8001, 8002)
+_STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")  # names, not values
 _MEMORY = "1g"  # the container's own default of /dev/shm, 64 MB, is soon full of tensors
 
 
@@ -26,10 +27,10 @@ _MEMORY = "1g"  # the container's own default of /dev/shm, 64 MB, is soon full o
 class Launch:
     """What to serve, and where: `ports` are those of HTTP, gRPC and metrics on 127.0.0.1.
 
-    `config_name`: as --model-config-name has it; `gpu` reserves the GPUs too.
+    `repository`: a folder, or an address as Triton has it; `config_name`: as --model-config-name has it; `gpu` reserves the GPUs too.
     """
 
-    repository: Path
+    repository: Path | str
     models: tuple[str, ...]
     release: Target
     ports: tuple[int, int, int]
@@ -37,21 +38,21 @@ class Launch:
 
     def bare(self) -> str:
         """For a tritonserver on PATH."""
-        return _joined(
-            ["tritonserver", *self._flags(self.repository.resolve(), "127.0.0.1", self.ports)], self._guard()
-        )
+        where = self.repository if isinstance(self.repository, str) else str(self.repository.resolve())
+        return _joined(["tritonserver", *self._flags(where, "127.0.0.1", self.ports)], self._guard())
 
     def container(self) -> str:
         """For NVIDIA's container of the release. The secret is read inside of it: no line of `docker` shows it."""
         http, grpc, metrics = (
             f"--publish=127.0.0.1:{here}:{there}" for here, there in zip(self.ports, _PORTS, strict=True)
         )
-        inside = " ".join(_quoted(flag) for flag in ["tritonserver", *self._flags(Path("/models"), "0.0.0.0", _PORTS)])
+        where, given = self._given()
+        inside = " ".join(_quoted(flag) for flag in ["tritonserver", *self._flags(where, "0.0.0.0", _PORTS)])
         words = [
             "docker run --rm --init",
             f"--user={_USER} --cap-drop=ALL --security-opt=no-new-privileges --read-only --tmpfs=/tmp --shm-size={_MEMORY}",
             *(["--gpus=all"] if self.config_name == "gpu" else []),
-            f"--volume={shlex.quote(str(self.repository.resolve()))}:/models:ro",
+            given,
             f"{http} {grpc} {metrics}",
             f"--env={HEADER}",
             image(self.release),
@@ -59,8 +60,14 @@ class Launch:
         ]
         return _joined(words, self._guard(), quote=False)
 
-    def _flags(self, repository: Path, host: str, ports: Sequence[int]) -> list[str]:
-        return [*server_flags(str(repository), self.models, self.config_name), *addresses(host, ports)]
+    def _given(self) -> tuple[str, str]:
+        """Where the container finds the repository, and what it is given for that."""
+        if isinstance(self.repository, str):
+            return self.repository, " ".join(f"--env={name}" for name in _STORE)
+        return "/models", f"--volume={shlex.quote(str(self.repository.resolve()))}:/models:ro"
+
+    def _flags(self, repository: str, host: str, ports: Sequence[int]) -> list[str]:
+        return [*server_flags(repository, self.models, self.config_name), *addresses(host, ports)]
 
     def _guard(self) -> str:
         return f': "${{{HEADER}:?NAME=VALUE, the header that lets a client load models}}"'

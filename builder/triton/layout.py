@@ -13,6 +13,7 @@ CONFIGS = "configs"  # the folder of other configs, for --model-config-name
 LABELS = "labels.txt"
 WARMUP = "warmup"  # the folder where Triton looks for the data of model_warmup
 MANIFEST = "manifest.json"
+PENDING = ".settings.json"  # in a version's folder: new settings that are being written
 
 PREFIX = "tritonbuild."
 """What begins each of config.pbtxt's parameters that is ours; the onnxruntime backend ignores names that it does not know."""
@@ -66,5 +67,5 @@ def check_files(files: Files, beside: Files) -> None:
 
 
 def is_setting(relative: str) -> bool:
-    """Whether a file of a version's folder is a kept copy of what lies at model level."""
-    return relative in (CONFIG, LABELS) or PurePosixPath(relative).parts[0] in (WARMUP, CONFIGS)
+    """Whether a file of a version's folder is no content, but a copy of what lies at model level."""
+    return relative in (CONFIG, LABELS, PENDING) or PurePosixPath(relative).parts[0] in (WARMUP, CONFIGS)

@@ -34,17 +34,17 @@ _LOG = logging.getLogger(__name__)
 class Objects(Protocol):
     """What a lock needs of a bucket; each raises what the bucket's errors become."""
 
-    def locks(self) -> list[int]:
-        """The numbers of the lock objects, lowest first."""
+    def numbers(self) -> list[int]:
+        """Of the lock objects that are there, lowest first."""
 
-    def read_lock(self, number: int) -> bytes | None: ...
+    def read(self, number: int) -> bytes | None: ...
 
-    def make_lock(self, number: int, words: bytes) -> bool:
+    def make(self, number: int, words: bytes) -> bool:
         """Whether there was none before."""
 
-    def rewrite_lock(self, number: int, words: bytes) -> None: ...
+    def rewrite(self, number: int, words: bytes) -> None: ...
 
-    def remove_lock(self, number: int) -> None: ...
+    def remove(self, number: int) -> None: ...
 
 
 class Lease:
@@ -68,7 +68,7 @@ class Lease:
         self._ended.set()
         self._thread.join()
         try:
-            self._objects.remove_lock(self._number)
+            self._objects.remove(self._number)
         except TritonbuildError as error:  # whoever comes next takes it over
             _LOG.warning("the lock of %s is left behind: %s", self._where, error.message)
 
@@ -77,8 +77,8 @@ class Lease:
         while not self._ended.wait(BEAT_S):
             count += 1
             try:
-                if self._objects.locks()[-1:] == [self._number]:
-                    self._objects.rewrite_lock(self._number, _words(self._name, count))
+                if self._objects.numbers()[-1:] == [self._number]:
+                    self._objects.rewrite(self._number, _words(self._name, count))
                     beaten = time.monotonic()
                     continue
                 self._lost.set()
@@ -97,8 +97,8 @@ def leased(objects: Objects, where: str, patience_s: float = PATIENCE_S) -> Iter
     watched: tuple[int, bytes] | None = None
     since = time.monotonic()
     while True:
-        top = (objects.locks() or [0])[-1]
-        words = objects.read_lock(top) if top else None
+        top = (objects.numbers() or [0])[-1]
+        words = objects.read(top) if top else None
         seen = None if words is None else (top, words)
         if seen != watched:
             watched, since = seen, time.monotonic()
@@ -121,13 +121,13 @@ def leased(objects: Objects, where: str, patience_s: float = PATIENCE_S) -> Iter
 def _take(objects: Objects, top: int, words: bytes | None, name: str) -> bool:
     """Try to hold the next number; the dead holder's object goes."""
     number = top + 1
-    if not objects.make_lock(number, _words(name, 0)):
+    if not objects.make(number, _words(name, 0)):
         return False
-    holds = objects.locks()[-1:] == [number] and (top == 0 or objects.read_lock(top) == words)
+    holds = objects.numbers()[-1:] == [number] and (top == 0 or objects.read(top) == words)
     if not holds:
-        objects.remove_lock(number)
+        objects.remove(number)
     elif top:
-        objects.remove_lock(top)
+        objects.remove(top)
     return holds
 
 

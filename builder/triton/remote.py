@@ -28,6 +28,7 @@ SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 _MARK = ".partial"  # in a version's folder
 _PIECE = 1 << 24  # bytes read at once
 _PART = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.\-]+")  # what Triton reads in an address
+_QUERY = re.compile(r"\?[^\s\"']+")  # of an address in an error: some stores are told there who asks
 _LIBRARIES = {
     "aiobotocore", "aiohttp", "asyncio", "azure", "botocore", "fsspec", "gcsfs", "google", "adlfs", "s3fs", "urllib3"
 }  # fmt: skip
@@ -35,13 +36,9 @@ _LIBRARIES = {
 
 
 class Bucket:
-    """A `Store`: an address and all below it. Raises UsageError where it is none, or its library is not installed.
+    """A `Store`: an address and all below it. Raises UsageError where it is none, or its library is not installed."""
 
-    `lock`: what the names of its lock's objects begin with.
-    """
-
-    def __init__(self, address: str, lock: str = LOCK) -> None:
-        self._lock = lock
+    def __init__(self, address: str) -> None:
         self._scheme, _, rest = address.partition("://")
         self._root = rest.strip("/")
         if not self._root or not all(_PART.fullmatch(part) for part in self._root.split("/")):
@@ -82,7 +79,7 @@ class Bucket:
 
     def folders(self, path: str = "") -> tuple[str, ...]:
         if not path:
-            return tuple(name for name, info in self._listed().items() if info["type"] == "directory")
+            return tuple(name for name, info in self.listed().items() if info["type"] == "directory")
         below = self._below(path).keys()
         found = {name.partition("/")[0] for name in below if "/" in name}
         return tuple(sorted(name for name in found if f"{name}/{_MARK}" not in below or f"{name}/{MANIFEST}" in below))
@@ -115,26 +112,29 @@ class Bucket:
 
     def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
         self.add_version(name, version, files)
-        for path, content in beside.items():
-            self.replace(f"{name}/{path}", content)
+        self.replace(name, beside)
 
     def add_version(self, name: str, version: int, files: Files) -> None:
         folder = f"{name}/{version}"
-        if not self._make(f"{folder}/{_MARK}", b""):
+        if not self.make(f"{folder}/{_MARK}", b""):
             raise Unreachable(f"another publisher is writing {self.at(folder)}.", fix="publish again.")
         try:
-            for path, content in files.items():
-                self.replace(f"{folder}/{path}", content)
+            self.replace(folder, files)
         except BaseException:
             with suppress(TritonbuildError), self.errors():  # what stays is removed by the next publisher
                 self._remove_version(folder)
             raise
         self.remove(f"{folder}/{_MARK}")
 
-    def replace(self, path: str, content: bytes | memoryview) -> None:
-        if self._lease is not None:
-            self._lease.check()
-        self._files.pipe_file(self._key(path), content if isinstance(content, bytes) else bytes(content))
+    def replace(self, folder: str, files: Files) -> None:
+        for name, content in files.items():
+            if self._lease is not None:
+                self._lease.check()
+            self.write(f"{folder}/{name}", content if isinstance(content, bytes) else bytes(content))
+
+    def write(self, path: str, content: bytes) -> None:
+        """One object, whoever holds the lock."""
+        self._files.pipe_file(self._key(path), content)
 
     def remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
@@ -143,7 +143,7 @@ class Bucket:
     def remove_folder(self, path: str) -> None:
         """A model's config.pbtxt goes first, a version's manifest: then it is not there, whatever is left of it."""
         if "/" in path:
-            self._make(f"{path}/{_MARK}", b"")
+            self.make(f"{path}/{_MARK}", b"")
             self._remove_version(path)
             return
         self.remove(f"{path}/{CONFIG}")
@@ -164,10 +164,12 @@ class Bucket:
     @contextmanager
     def alone(self, rollout: str = "") -> Iterator[None]:
         if rollout:
-            with leased(Bucket(self._address, f".tritonbuild.rollout.{rollout}.lock."), self.at(rollout)):
+            with leased(
+                Locks(self, f".tritonbuild.rollout.{rollout}.lock."), f"{self._address} for rollouts of {rollout}"
+            ):
                 yield
             return
-        with leased(self, self._address) as lease:
+        with leased(Locks(self, LOCK), self._address) as lease:
             self._lease = lease
             try:
                 yield
@@ -183,36 +185,13 @@ class Bucket:
         except Exception as error:
             if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
                 raise
+            said = _QUERY.sub("", str(error)) or type(error).__name__
             raise Unreachable(
-                f"{self._address} did not answer, or refused: {str(error) or type(error).__name__}",
+                f"{self._address} did not answer, or refused: {said}",
                 fix="check the bucket's name, the credentials and the endpoint that the environment gives, and try again.",
             ) from error
 
-    def locks(self) -> list[int]:
-        with self.errors():
-            names = [name.removeprefix(self._lock) for name in self._listed() if name.startswith(self._lock)]
-        return sorted(int(name) for name in names if name.isdigit())
-
-    def read_lock(self, number: int) -> bytes | None:
-        with self.errors():
-            try:
-                return self.read(f"{self._lock}{number}")
-            except FileNotFoundError:
-                return None
-
-    def make_lock(self, number: int, words: bytes) -> bool:
-        with self.errors():
-            return self._make(f"{self._lock}{number}", words)
-
-    def rewrite_lock(self, number: int, words: bytes) -> None:
-        with self.errors():
-            self._files.pipe_file(self._key(f"{self._lock}{number}"), words)
-
-    def remove_lock(self, number: int) -> None:
-        with self.errors():
-            self.remove(f"{self._lock}{number}")
-
-    def _make(self, path: str, content: bytes) -> bool:
+    def make(self, path: str, content: bytes) -> bool:
         """Write an object where there is none; whether there was none."""
         try:
             self._files.pipe_file(self._key(path), content, mode="create")
@@ -233,7 +212,7 @@ class Bucket:
     def _key(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")
 
-    def _listed(self) -> dict[str, Any]:
+    def listed(self) -> dict[str, Any]:
         """The root's folders and files: name → what the store says of it."""
         try:
             found = self._files.ls(self._root, detail=True)
@@ -246,6 +225,37 @@ class Bucket:
         key = self._key(path)
         found = self._files.find(key, detail=True)
         return {name.removeprefix(f"{key}/"): int(info["size"]) for name, info in found.items() if name != key}
+
+
+class Locks:
+    """The lock objects of one kind in a bucket's root: `leasing.Objects`."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket, self._prefix = bucket, prefix
+
+    def numbers(self) -> list[int]:
+        with self._bucket.errors():
+            names = [name.removeprefix(self._prefix) for name in self._bucket.listed() if name.startswith(self._prefix)]
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def read(self, number: int) -> bytes | None:
+        with self._bucket.errors():
+            try:
+                return self._bucket.read(f"{self._prefix}{number}")
+            except FileNotFoundError:
+                return None
+
+    def make(self, number: int, words: bytes) -> bool:
+        with self._bucket.errors():
+            return self._bucket.make(f"{self._prefix}{number}", words)
+
+    def rewrite(self, number: int, words: bytes) -> None:
+        with self._bucket.errors():
+            self._bucket.write(f"{self._prefix}{number}", words)
+
+    def remove(self, number: int) -> None:
+        with self._bucket.errors():
+            self._bucket.remove(f"{self._prefix}{number}")
 
 
 def _library(scheme: str, address: str) -> Any:

@@ -14,27 +14,26 @@ the versions that Triton may load (see `policy`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from builder.errors import UsageError
+from builder.errors import TritonbuildError, UsageError
 from builder.triton.answering import (
-    config_last,
     following,
     highest_loaded,
     kept_by,
     name_again,
     place,
     policy_at,
-    put,
     shown,
     text_of,
     turned_to,
 )  # fmt: skip
-from builder.triton.content import as_json, same
+from builder.triton.content import same
+from builder.triton.keeping import heal, keep
 from builder.triton.layout import (
     CONFIG,
     CONFIGS,
@@ -162,20 +161,21 @@ def write_version(repository: Repository, name: str, version: int | None, files:
     parse(text_of(beside[CONFIG]), CONFIG)
     store = store_of(repository)
     with store.errors(), store.alone():
-        store.heal(name)
+        healed = heal(store, name)
         if name not in store.folders():
             number = version or 1
             settings = shown(beside, following(Policy(), beside, number, (number,)))
             store.add_model(name, number, _whole(files, beside), settings)
             return Published(store.at(f"{name}/{number}"), number, True, number)
-        return _write_into(store, name, version, files, beside)
+        written = _write_into(store, name, version, files, beside)
+        return replace(written, changed=written.changed or healed)
 
 
 def serve_version(repository: Repository, name: str, version: int) -> None:
     """Let this version answer, under the settings it was published with. Raises UsageError, Unreachable."""
     store = store_of(repository)
     with store.errors(), store.alone():
-        store.heal(name)
+        heal(store, name)
         there = _known(store, name, version)
         kept = kept_by(store, name, version)
         place(store, name, kept, turned_to(policy_at(store, name), kept, version, there))
@@ -188,7 +188,7 @@ def withdraw(repository: Repository, name: str, version: int) -> None:
     """
     store = store_of(repository)
     with store.errors(), store.alone():
-        store.heal(name)
+        heal(store, name)
         left = tuple(one for one in _known(store, name, version) if one != version)
         if not left:
             store.remove_folder(name)
@@ -224,39 +224,34 @@ def _write_into(store: Store, name: str, version: int | None, files: Files, besi
         store.add_version(name, version, _whole(files, beside))
         there = tuple(sorted((*there, version)))
     elif same(store, path, files):
-        changed = _keep(store, path, beside, files.get(MANIFEST))
+        changed = keep(store, path, beside, files.get(MANIFEST))
     else:
         raise UsageError(
             f"{store.at(path)} is there already, with other content.",
             fix=f"a version never changes: publish under another --version (next free: {newest + 1}), or remove that folder.",
         )
-    current = policy_at(store, name)
     notes: tuple[str, ...] = ()
-    if version > newest or version == current.owner or (version == newest and not current.held):
-        changed |= place(store, name, beside, following(current, beside, version, there))
-    else:
-        changed |= name_again(store, name, current, there)
-        if version == newest:
-            notes = (
-                f"version {current.owner} goes on answering, for somebody went back to it; "
-                f"`tritonbuild rollout {name} --version {version}` serves this one.",
-            )
+    current = policy_at(store, name)
+    try:
+        if version > newest or version == current.owner or (version == newest and not current.held):
+            changed |= place(store, name, beside, following(current, beside, version, there))
+        else:
+            changed |= name_again(store, name, current, there)
+            notes = _held_back(name, version, current) if version == newest else ()
+    except BaseException:
+        if version > newest:
+            with suppress(TritonbuildError), store.errors():
+                if policy_at(store, name).owner != version:  # what nobody is answered by is not left behind
+                    store.remove_folder(path)
+        raise
     return Published(store.at(path), version, changed, highest_loaded(policy_at(store, name), there), notes)
 
 
-def _keep(store: Store, path: str, beside: Files, manifest: bytes | memoryview | None) -> bool:
-    """Make these settings a version's kept ones, and its manifest tell them. Whether that changes anything."""
-    known = store.files(path)
-    changed = [put(store, path, name, content, known) for name, content in config_last(beside).items()]
-    if manifest is not None and MANIFEST in known:
-        old, new = as_json(store.read(f"{path}/{MANIFEST}")), as_json(manifest)
-        if isinstance(old, dict) and isinstance(new, dict) and old.get("config") != new.get("config"):
-            store.replace(f"{path}/{MANIFEST}", _dumped(old | {"config": new.get("config")}))
-            changed.append(True)
-    for name in known:
-        if is_setting(name) and name not in beside:
-            store.remove(f"{path}/{name}")
-    return any(changed)
+def _held_back(name: str, version: int, current: Policy) -> tuple[str, ...]:
+    return (
+        f"version {current.owner} goes on answering, for somebody went back to it; "
+        f"`tritonbuild rollout {name} --version {version}` serves this one.",
+    )
 
 
 def _whole(files: Files, beside: Files) -> dict[str, bytes | memoryview]:
@@ -277,9 +272,3 @@ def _known(store: Store, name: str, version: int | None = None) -> tuple[int, ..
         listed = f"there are {', '.join(map(str, there))}." if there else "publish it first, or give --repository."
         raise UsageError(f"{store.at('')} does not hold {which}.", fix=listed)
     return there
-
-
-def _dumped(document: Mapping[str, Any]) -> bytes:
-    from builder.types import to_json
-
-    return to_json(document).encode()

@@ -36,7 +36,7 @@ class Store(Protocol):
         """The names of the folders in a folder; none where it is not there. Half-written ones are left out."""
 
     def files(self, path: str) -> Mapping[str, int]:
-        """Every file below a folder: its path from there → its size."""
+        """Every file below a folder that is not half-written: its path from there → its size."""
 
     def has(self, path: str) -> bool:
         """Whether a file is there."""
@@ -55,8 +55,8 @@ class Store(Protocol):
     def add_version(self, name: str, version: int, files: Files) -> None:
         """A new version's folder: whole, or not there."""
 
-    def replace(self, path: str, content: bytes | memoryview) -> None:
-        """One file, the old content or the new at any moment."""
+    def replace(self, folder: str, files: Files) -> None:
+        """Some files of a folder, in this order, each the old one or the new at any moment."""
 
     def remove(self, path: str) -> None:
         """One file; nothing happens where it is not there."""

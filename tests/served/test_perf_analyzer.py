@@ -19,12 +19,13 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 
 from builder.graph.session import in_process
+from builder.packing import packing_of
 from builder.releases import PINNED
 from builder.triton.perf_data import perf_data
 from builder.triton.repository import versions
 from builder.types import Servable, Table
 from tests.house.sources import ROOT
-from tests.small_models import every_type, words
+from tests.small_models import every_scalar, every_type, words
 from tests.unit.cli import save_model
 
 HOME = ROOT / ".venv-perf"
@@ -52,7 +53,8 @@ def perf_analyzer(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def validated(servable: Servable, rows: Table) -> str:
     """The file with what onnxruntime answers here beside it: perf_analyzer then fails where a byte differs."""
-    document = json.loads(perf_data(servable.inputs, rows))
+    packed = Table(packing_of(servable.inputs, servable.packs)(rows))
+    document = json.loads(perf_data(servable.travelling, packed))
     answers = in_process(servable)(rows)
     document["validation_data"] = [
         {spec.name: expected(answers[spec.name][row]) for spec in servable.outputs if spec.width > 0}
@@ -84,11 +86,13 @@ def corners(servable: Servable) -> Table:
     return Table(columns)
 
 
-def test_every_type_arrives_to_the_bit(triton, protocol, tmp_path):
-    servable = every_type()
-    name = triton.put(f"perf_{protocol}", servable)
+@pytest.mark.parametrize("model", [every_type, every_scalar], ids=["columns", "packed"])
+def test_every_type_arrives_to_the_bit(triton, protocol, tmp_path, model):
+    servable = model()
+    name = triton.put(f"perf_{len(servable.packs)}_{protocol}", servable)
+    rows = corners(servable)
     file = tmp_path / "rows.json"
-    file.write_text(validated(servable, corners(servable)), encoding="utf-8")
+    file.write_text(validated(servable, rows), encoding="utf-8")
 
     done = perf_analyzer(
         "-m", name, "-u", triton.url(protocol), "-i", protocol, "--input-data", str(file), *BRIEFLY

@@ -14,7 +14,8 @@ import pytest
 
 from builder.errors import Unreachable, UsageError
 from builder.triton import leasing
-from builder.triton.leasing import leased
+from builder.triton.leasing import LOCK, leased
+from builder.triton.remote import Locks
 from builder.triton.repository import (
     models,
     policy,
@@ -62,6 +63,19 @@ def test_a_published_version_is_listed_audited_rolled_back_and_pruned(saved, buc
     assert (versions(bucket.repository, "model"), serving(bucket.repository, "model")) == ((1, 3), 1)
     assert of(saved, "audit")[0] == 0
     assert not [path for path in bucket.everything() if "tritonbuild" in path or "partial" in path]
+
+
+def test_what_would_change_is_told_and_nothing_is_written(saved, bucket):
+    saved.publish()
+    assert "model/1/model.onnx" in bucket.written()
+    bucket.log.write_bytes(b"")
+    where = ("--schema", saved.schema, "--repository", saved.repository, "--json")
+
+    same, other = (tritonbuild("diff", saved.path, *where, *more) for more in ((), ("--instances", "2")))
+
+    assert json.loads(same.stdout)["verdict"] == "same", same.stderr
+    assert json.loads(other.stdout)["verdict"] == "settings", other.stderr
+    assert bucket.written() == []
 
 
 def test_other_content_under_the_same_version_is_refused_and_nothing_moves(saved, bucket):
@@ -149,19 +163,19 @@ def test_sixteen_publishers_at_once_all_get_in_and_every_digest_is_true(saved, b
 def test_a_living_holder_keeps_the_lock_and_a_dead_ones_is_taken_over_once(bucket, monkeypatch):
     monkeypatch.setattr(leasing, "EXPIRY_S", 1.5)
     monkeypatch.setattr(leasing, "BEAT_S", 0.2)
-    store, held, most = store_of(bucket.repository), [], []
+    locks, held, most = Locks(store_of(bucket.repository), "lock."), [], []
 
     def work() -> None:
-        with leased(store_of(bucket.repository), "here") as lease:
+        with leased(Locks(store_of(bucket.repository), "lock."), "here") as lease:
             held.append(lease)
             most.append(len(held))
             time.sleep(0.1)
             lease.check()
             held.remove(lease)
 
-    with leased(store, "here"), pytest.raises(Unreachable, match="another publisher"), leased(store, "here", 4.0):
+    with leased(locks, "here"), pytest.raises(Unreachable, match="another publisher"), leased(locks, "here", 4.0):
         pass
-    assert store.make_lock(1, b"of one that is dead")
+    assert locks.make(1, b"of one that is dead")
     workers = [threading.Thread(target=work) for _ in range(8)]
     for worker in workers:
         worker.start()
@@ -169,18 +183,18 @@ def test_a_living_holder_keeps_the_lock_and_a_dead_ones_is_taken_over_once(bucke
         worker.join(timeout=120)
 
     assert most == [1] * 8
-    assert store.locks() == []
+    assert locks.numbers() == []
 
 
 def test_who_lost_the_lock_writes_nothing_more(bucket, monkeypatch):
     monkeypatch.setattr(leasing, "BEAT_S", 0.1)
     store = store_of(bucket.repository)
     with store.errors(), store.alone():
-        store.make_lock(2, b"another took over")
+        Locks(store, LOCK).make(2, b"another took over")
         time.sleep(2)  # twenty heartbeats
         with pytest.raises(Unreachable, match="was lost"):
-            store.replace("m/1/model.onnx", b"x")
-    store.remove_lock(2)
+            store.replace("m/1", {"model.onnx": b"x"})
+    Locks(store, LOCK).remove(2)
     assert bucket.everything() == {}
 
 

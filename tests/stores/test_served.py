@@ -15,6 +15,7 @@ from builder.triton.repository import models, serve_version, write_version
 from builder.triton.server import start
 from builder.triton.settings import Settings
 from builder.types import Table
+from tests.rollout.conftest import Ground
 from tests.small_models import numbered
 from tests.unit.cli import Saved, tritonbuild
 
@@ -39,7 +40,7 @@ def test_a_server_turns_to_a_new_version_and_back(bucket):
         write_version(bucket.repository, "numbered", number, files, {"config.pbtxt": config})
 
     def answer() -> float:
-        return float(client.predict("numbered", Table({"even": np.array([[0]])}))["answer"][0, 0])
+        return float(client.predict("numbered", Table({"asked": np.zeros((1, 1))}))["even"][0, 0])
 
     put(1)
     with start(bucket.repository) as server, Client(server.grpc) as client:
@@ -81,3 +82,25 @@ def test_bench_measures_a_model_in_a_bucket(saved: Saved):
 
     assert result.exit_code == 0, result.stderr
     assert "empty model" in result.stdout
+
+
+def test_rollouts_and_a_rollback_reach_servers_that_read_a_bucket(bucket, tmp_path):
+    ground = Ground(tmp_path, bucket.repository, ())
+    assert ground.publish("turned", 1).exit_code == 0
+    with start(bucket.repository) as first, start(bucket.repository) as second:
+        ground = Ground(tmp_path, bucket.repository, (first, second))
+        answered = []
+        for command in (
+            lambda: ground.publish("turned", 2, *ground.loads),
+            lambda: tritonbuild("rollback", "turned", "--repository", bucket.repository, *ground.loads),
+            lambda: tritonbuild(
+                "rollout", "turned", "--version", "2", "--repository", bucket.repository, *ground.loads
+            ),
+        ):
+            result = command()
+            assert result.exit_code == 0, result.stderr
+            answered.append(ground.answering("turned"))
+
+    assert answered == [[2, 2], [1, 1], [2, 2]]
+    assert not [path for path in bucket.everything() if "tritonbuild" in path or ".partial" in path]
+    assert tritonbuild("audit", "--repository", bucket.repository).exit_code == 0

@@ -214,10 +214,10 @@ def test_an_address_in_the_place_of_the_repository(saved, monkeypatch):
     monkeypatch.chdir(saved.repository.parent)
 
     result = tritonbuild(
-        "publish", saved.path, "--schema", saved.schema, "--unproven", "--repository", "s3://bucket/models"
+        "publish", saved.path, "--schema", saved.schema, "--unproven", "--repository", "ftp://host/models"
     )
 
-    assert_refused(result, saved, 2, "is an address")
+    assert_refused(result, saved, 2, "ftp:// is not known here")
 
 
 def test_answers_that_are_not_sparks_are_not_published(saved):

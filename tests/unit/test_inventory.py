@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import Unreachable
+from builder.triton.inventory import audit
 from builder.triton.locking import LOCK, alone
 from builder.triton.repository import serve_version, versions, write_version
 from tests.unit.cli import Saved, save_model, tritonbuild
@@ -186,9 +187,11 @@ def test_a_model_that_is_not_there_is_a_usage_error(saved, command):
 
 def test_sixteen_publishers_at_once_each_get_a_version(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from builder.triton.repository import write_version\n"
+        "import json, sys; from pathlib import Path; from builder.triton.repository import write_version\n"
+        "from tests.faults.writer import digests\n"
         "files = {'model.onnx': sys.argv[2].encode() * 100_000}\n"
         "beside = {'config.pbtxt': f'max_batch_size: {sys.argv[2]}'.encode()}\n"
+        "files['manifest.json'] = json.dumps({'files': digests(files), 'config': {'files': digests(beside)}}).encode()\n"
         "print(write_version(Path(sys.argv[1]), 'flights', None, files, beside).version)"
     )
     repository = tmp_path / "repository"
@@ -207,6 +210,7 @@ def test_sixteen_publishers_at_once_each_get_a_version(tmp_path):
     newest = next(i for i, number in numbers.items() if number == 16)
     assert f"max_batch_size: {newest}\n" in (repository / "flights" / "config.pbtxt").read_text()
     assert sorted(path.name for path in tmp_path.rglob(".*")) == []
+    assert audit(repository)[1] == ()
 
 
 def test_what_a_killed_publisher_left_is_gone_after_the_next(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import resource
 import signal
@@ -329,6 +330,21 @@ def test_a_version_that_came_whole_before_its_settings_did_answers_once_it_is_pu
 
     assert config_of(five, "m").max_batch_size == 6
     assert serving(five, "m") == 6
+
+
+def test_settings_that_were_begun_are_finished_by_the_next_publisher(five):
+    """Killed once they were written down."""
+    begun = {"config.pbtxt": tuned(50)["config.pbtxt"], "labels.txt": b"fifty\n"}
+    noted = {name: base64.b64encode(content).decode() for name, content in begun.items()}
+    (five / "m" / "5" / ".settings.json").write_text(json.dumps(noted))
+
+    write_version(five, "m", 4, {"model.onnx": bytes([4])}, tuned(4))
+
+    assert config_of(five, "m", 5).max_batch_size == 50
+    assert config_of(five, "m").max_batch_size == 50
+    assert (five / "m" / "labels.txt").read_text() == "fifty\n"
+    assert not list(five.rglob(".settings.json"))
+    assert not (five / "m" / "configs" / "gpu.pbtxt").exists()  # the new settings have none
 
 
 def document(**more: object) -> dict[str, bytes]:
