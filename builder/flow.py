@@ -158,19 +158,13 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.publishing import choose_name, leave_perf_data
+    from builder.publishing import leave_perf_data
     from builder.rolling import bring, reached
     from builder.telling import Telling, begin
-    from builder.triton.settings import Wish, choose
-    from builder.triton.stores import store_of
+    from builder.triton.settings import Wish
 
-    progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.shown}")
-    store_of(repository)
-    target = target_of(triton)
-    model = wanted.fetch()
-    name = choose_name(name, model)
-    choose(name, settings)  # a wish that makes no sense is told before any work
+    progress, settings, target = progress or Silent(), settings or Wish(), target_of(triton)
+    model, name = _fetched(wanted, repository, name, settings, progress)
     registry = begin(model, wanted.stores, telling or Telling())
     with reached(load, load_header, name, progress) as fleet:
         prepared, every, plain = _prepared(
@@ -197,19 +191,11 @@ def diff(
 ) -> Difference:
     """All of `publish` but the writing, beside what the repository serves. It raises what `publish` raises."""
     from builder.differing import difference
-    from builder.publishing import choose_name
-    from builder.triton.settings import Wish, choose
-    from builder.triton.stores import store_of
+    from builder.triton.settings import Wish
 
-    progress, settings = progress or Silent(), settings or Wish()
-    progress.step(f"fetching {wanted.shown}")
-    store_of(repository)
-    model = wanted.fetch()
-    name = choose_name(name, model)
-    choose(name, settings)
-    prepared, *_ = _prepared(
-        wanted, model, name, version, unproven, evidence_in_repository, target_of(triton), settings, progress
-    )
+    progress, settings, target = progress or Silent(), settings or Wish(), target_of(triton)
+    model, name = _fetched(wanted, repository, name, settings, progress)
+    prepared, *_ = _prepared(wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress)
     progress.step(f"comparing with {repository}")
     return difference(wanted.shown, repository, prepared)
 
@@ -373,6 +359,22 @@ def stages() -> Support:
     from builder.stages.listing import listed
 
     return Support(listed())
+
+
+def _fetched(
+    wanted: Wanted, repository: Repository, name: str | None, settings: Wish, progress: Progress
+) -> tuple[FetchedModel, str]:
+    """The model, and its name in Triton. A repository or a setting that makes no sense is told before any work."""
+    from builder.publishing import choose_name
+    from builder.triton.settings import choose
+    from builder.triton.stores import store_of
+
+    progress.step(f"fetching {wanted.shown}")
+    store_of(repository)
+    model = wanted.fetch()
+    chosen = choose_name(name, model)
+    choose(chosen, settings)
+    return model, chosen
 
 
 def _prepared(
