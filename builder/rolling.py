@@ -247,8 +247,13 @@ def _audition(change: Change, fleet: Sequence[Control], gate: float | None, shee
                 progress.step(f"proving {candidate.name} at {control.address} on {change.evidence.rows} rows")
                 report = asking.ask_rows(control, candidate.name, VERSION, change.evidence, progress)
                 sheet.note(control, candidate=report)
-            if asked is not None and sheet.had[control.address] and (report is None or report.passed):
-                sheet.pairs.append(gating.pair(control, change.name, candidate.name, asked, progress))
+            if (
+                gate is not None
+                and asked is not None
+                and sheet.had[control.address]
+                and (report is None or report.passed)
+            ):
+                sheet.pairs.append(gating.pair(control, change.name, candidate.name, asked, gate, progress))
         if report is not None and not report.passed:
             raise wrong(control, change, report, progress)
     if gate is not None:

@@ -71,8 +71,7 @@ class Registry:
                 self.told = told = replace(told, onnx=tags["onnx"])
             if self.version is None:
                 return
-            if self.run_id:
-                write_metrics(self.run_id, metrics, self.stores)
+            if self.run_id and write_metrics(self.run_id, metrics, self.stores):
                 self.told = told = replace(told, metrics=metrics)
             write_tags(self.version, tags, self.stores)
             self.told = replace(told, tags=tags)

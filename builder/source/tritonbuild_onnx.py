@@ -77,6 +77,7 @@ def _tensor(frame: pd.DataFrame, spec: Mapping[str, Any]) -> np.ndarray[Any, Any
     """A column as the graph wants it, nulls as their markers."""
     name, kind = spec["name"], spec["type"]
     values: list[Any] = [None] * len(frame) if name not in frame else frame[name].tolist()
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
     try:
         if kind == "vector":
             empty = [float("nan")] * spec["width"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.errors import Unreachable, UsageError
+from builder.errors import SourceError, Unreachable, UsageError
 from builder.source.folder import FetchedModel
-from builder.source.registry import TRANSFER_PATIENCE_S, Stores, asking
+from builder.source.registry import TRANSFER_PATIENCE_S, Stores, asking, told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,14 +83,26 @@ def tags_of(version: Version, stores: Stores) -> dict[str, str]:
     return {key.removeprefix(PREFIX): value for key, value in there.items() if key.startswith(PREFIX)}
 
 
-def write_metrics(run_id: str, metrics: Mapping[str, float], stores: Stores) -> None:
-    """A point for each metric whose latest value is another, all in one request. Raises Unreachable, Forbidden."""
+def write_metrics(run_id: str, metrics: Mapping[str, float], stores: Stores) -> bool:
+    """A point for each metric whose latest value is another, all in one request. False where the run was deleted.
+
+    Raises Unreachable, Forbidden.
+    """
     import time
 
     from mlflow.entities import Metric
 
     with asking(stores) as client:
-        there = client.get_run(run_id).data.metrics
+        try:
+            run = client.get_run(run_id)
+        except Exception as error:
+            lost = told(error, f"MLflow has no run {run_id!r}", "")
+            if isinstance(lost, SourceError):
+                return False
+            raise lost from error
+        if run.info.lifecycle_stage != "active":
+            return False
+        there = run.data.metrics
         now = int(time.time() * 1000)
         new = [
             Metric(PREFIX + key, value, now, 0)
@@ -99,6 +111,7 @@ def write_metrics(run_id: str, metrics: Mapping[str, float], stores: Stores) -> 
         ]
         if new:
             client.log_batch(run_id, metrics=new)
+    return True
 
 
 def upload_model(folder: Path, run_id: str, path: str, stores: Stores) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from builder.evidence import load
 from builder.plugin import _address
+from builder.triton.server import start
 from tests.house.sources import ROOT
 from tests.registry.conftest import free_port, register
 
@@ -163,6 +164,24 @@ def test_texts_that_pandas_made_numbers_of_are_refused(triton, client):
 
     assert [row["prediction"] for row in told["predictions"]] == [1.0, None]
     assert "StringIndexer_7a1" in told["predictions"][1]["invalid_reason"]
+
+
+def test_a_server_that_restricts_loading_gets_its_header_from_the_environment(flights, tmp_path, monkeypatch):
+    from mlflow.deployments import get_deploy_client
+    from mlflow.exceptions import MlflowException
+
+    repository = tmp_path / "fenced"
+    repository.mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", flights.uri)
+    with start(repository, models=(), flags=["--grpc-restricted-protocol=model-repository:ops=secret"]) as fenced:
+        client = get_deploy_client(f"triton://{fenced.grpc}")
+        with pytest.raises(MlflowException, match="restricted"):
+            client.list_deployments()
+
+        monkeypatch.setenv("TRITONBUILD_LOAD_HEADER", "ops=secret")
+        client.create_deployment(flights.name, f"models:/{flights.name}/1", config={"repository": str(repository)})
+
+        assert [one["name"] for one in client.list_deployments()] == [flights.name]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,17 @@ def test_a_model_published_unproven_is_tagged_so(flights):
     assert flights.client.get_run(run.info.run_id).data.metrics == {}
 
 
+def test_a_version_whose_run_was_deleted_gets_its_tags_and_is_published(flights):
+    flights.client.delete_run(flights.run_id)
+
+    result = flights.publish("--json")
+
+    told = json.loads(result.stdout)["mlflow"]
+    assert result.exit_code == 0, result.stderr
+    assert (told["metrics"], flights.metrics) == ({}, {})
+    assert flights.tags["tritonbuild.status"] == "proven"
+
+
 def test_a_runs_model_is_told_as_the_version_that_was_registered_from_it(flights):
     result = flights.publish("--json", source=f"runs:/{flights.run_id}/model")
 

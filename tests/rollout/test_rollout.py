@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from builder.triton.client import Client
 from builder.triton.repository import serving
-from tests.rollout.conftest import Ground, document
+from builder.triton.server import start
+from tests.rollout.conftest import ROWS, STRICT, Ground, document, health, owner
 from tests.unit.cli import tritonbuild
 
 
@@ -80,15 +84,28 @@ def test_rollback_goes_to_the_version_below_and_rollout_comes_again(ground: Grou
     assert ground.ready == [200, 200]
 
 
-def test_rollback_without_servers_changes_the_repository_alone(ground: Ground):
+def test_rollback_without_servers_is_all_that_a_polling_server_needs(ground: Ground, tmp_path):
+    there = tmp_path / "model_repository"
     for version in (1, 2):
-        ground.publish("alone", version)
+        ground.publish("polled", version, "--repository", there)
+    flags = [*STRICT, "--model-control-mode=poll", "--repository-poll-secs=1"]
+    with start(there, models=(), flags=flags) as polling, Client(polling.grpc) as client:
+        until(lambda: client.ready("polled") and owner(client.predict("polled", ROWS)) == 2)
 
-    result = tritonbuild("rollback", "alone", "--repository", ground.repository, "--json")
+        result = tritonbuild("rollback", "polled", "--repository", there, "--json")
 
-    assert result.exit_code == 0, result.stderr
-    assert serving(ground.repository, "alone") == 1
-    assert document(result)["servers"] == []
+        assert result.exit_code == 0, result.stderr
+        assert document(result)["servers"] == []
+        assert serving(there, "polled") == 1
+        until(lambda: owner(client.predict("polled", ROWS)) == 1)
+        until(lambda: health(polling) == 200)
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 def test_there_is_nothing_below_the_lowest(ground: Ground):

@@ -121,3 +121,19 @@ def test_what_was_logged_names_no_path_and_no_store(registered, logged, tmp_path
         assert b"sqlite:" not in content, name
     served = registered.repository / "carriers" / "1" / "model.onnx"
     assert files["data/graph/model.onnx"] == served.read_bytes()
+
+
+def test_a_packed_model_is_logged_with_each_column_by_itself(registered, tmp_path):
+    import mlflow
+
+    where = ("--repository", tmp_path / "models", "--tracking-uri", registered.uri, "--name", "packed", "--pack")
+    told = json.loads(tritonbuild("publish", "models:/carriers/1", *where, "--log-onnx", "--json").stdout)
+
+    mlflow.set_tracking_uri(registered.uri)
+    model = mlflow.pyfunc.load_model(told["mlflow"]["onnx"])
+    graph = mlflow.onnx.load_model(told["mlflow"]["onnx"]).graph
+    answer = model.predict([{"carrier": "UA", "seats": None, "delay": 0.1}])
+    assert told["manifest"]["packed"]
+    assert {value.name for value in graph.input} == {"carrier", "seats", "delay"}
+    assert answer["invalid"].tolist() == [0]
+    assert abs(sum(answer["probability"][0]) - 1) < 1e-9
