@@ -18,7 +18,7 @@ ONLY_IN = {
     "rich": ("console.py",),
     "spox": ("graph", "stages", "sql"),
     "sqlglot": ("sql",),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "options.py"),
 }
 TRAPS = {
     "acos", "arg_max", "arg_min", "asin", "atan", "cos", "cosh", "cumsum", "erf", "exp", "log", "mod", "one_hot",
