@@ -33,10 +33,10 @@ def reached(addresses: Sequence[str], header: str, name: str, progress: Progress
     from builder.triton.candidate import candidate_name
     from builder.triton.control import Control
 
-    candidate_name(name)
     if not addresses:
         yield ()
         return
+    candidate_name(name)
     twice = sorted({address for address in addresses if list(addresses).count(address) > 1})
     if twice:
         raise UsageError(f"{', '.join(twice)} is given twice.", fix="give each server once.")
