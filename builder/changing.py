@@ -88,6 +88,7 @@ def turning(repository: Repository, name: str, version: int) -> Change:
         partial(turn, repository, name, version),
         partial(_undo, repository, name, (files, beside), before),
         before,
+        version if before == version else None,
     )
 
 

@@ -198,7 +198,8 @@ def publish(
             progress=progress,
         )
     console.show(outcome, as_json)
-    console.summarize(summary, summarizing.published(outcome, str(repository)))
+    with console.talking():
+        console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from builder.triton.layout import Files
@@ -125,8 +125,10 @@ class Disk:
 
     @contextmanager
     def alone(self, rollout: str = "") -> Iterator[None]:
-        self._root.mkdir(parents=True, exist_ok=True)
-        with alone(self._root, lock=f".tritonbuild.rollout.{rollout}.lock" if rollout else LOCK):
+        with ExitStack() as held:
+            with self.errors():
+                self._root.mkdir(parents=True, exist_ok=True)
+                held.enter_context(alone(self._root, lock=f".tritonbuild.rollout.{rollout}.lock" if rollout else LOCK))
             yield
 
     def errors(self) -> AbstractContextManager[None]:
