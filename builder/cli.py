@@ -290,7 +290,7 @@ def rollout(
 def rollback(
     name: Name,
     repository: Repository = HERE,
-    to: Annotated[int | None, typer.Option(min=1, help="default: the highest version below the one served")] = None,
+    to: Annotated[int | None, typer.Option(min=1, help="default: the lower version that answered before")] = None,
     load: Load = None,
     load_header: LoadHeader = "",
     as_json: Json = False,

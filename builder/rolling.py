@@ -173,7 +173,7 @@ def roll_back(
 ) -> Rollout:
     """Let the repository serve an older version, then every server. One that fails does not keep the others.
 
-    `to` None: the highest version below the one served. Raises UsageError, Unreachable, and CheckFailed or Unreachable
+    `to` None: the lower version that answered before. Raises UsageError, Unreachable, and CheckFailed or Unreachable
     where a server failed, with what each answers.
     """
     from builder.triton.repository import serving

@@ -9,6 +9,7 @@ model.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -136,7 +137,9 @@ class Disk:
 
 
 def _staged_name(repository: Path, name: str) -> str:
-    return f".tritonbuild.{repository.resolve().name}.{name}."
+    """Where two repositories lie side by side, neither takes the other's for a dead writer's."""
+    whose = hashlib.sha256(os.fsencode(repository.resolve())).hexdigest()[:12]
+    return f".tritonbuild.{whose}.{name}."
 
 
 def _beside(repository: Path) -> Path:

@@ -68,3 +68,23 @@ def test_no_model_is_named_as_the_candidate_of_another(saved):
     assert result.exit_code == 2
     assert "candidate." in result.stderr
     assert not saved.repository.exists()
+
+
+def test_a_rollback_passes_over_a_version_that_was_left_before(two):
+    tritonbuild("rollback", "model", "--repository", two.repository)  # 2 was bad
+    better = Saved(two.path.parents[1] / "better" / "model", two.schema, two.repository)
+    write_pipeline(better.path, [min_max("scaler", "v", "scaled", [0.5, *LOW[1:]], HIGH)])
+    better.publish("--unproven", "--version", "3")
+    assert serving(two.repository, "model") == 3
+
+    result = tritonbuild("rollback", "model", "--repository", two.repository)
+
+    assert result.exit_code == 0, result.stderr
+    assert serving(two.repository, "model") == 1
+
+
+def test_a_gate_that_nothing_could_fail_is_refused(two):
+    result = tritonbuild("rollout", "model", "--load", "grpc://127.0.0.1:1", "--gate-latency", "nan")
+
+    assert result.exit_code == 2
+    assert "no factor" in result.stderr
