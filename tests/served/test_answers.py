@@ -149,7 +149,7 @@ def test_a_client_learns_the_model_from_the_server(triton, protocol):
         info = client.specs("carriers")
 
     assert (info.inputs, info.outputs, info.invalid) == (servable.inputs, servable.outputs, servable.invalid)
-    assert info.provenance == {"source": "tests"}
+    assert info.provenance == {"source": "tests", "version": "1"}
     assert info.max_batch_size == 1024
 
 
