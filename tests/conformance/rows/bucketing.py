@@ -53,7 +53,7 @@ ROWS = [
         ),
         train={"x": doubles(-1.0, 0.5, 2.0, nullable=False)},
         rows={"x": doubles(-1.0, 0.5, NAN, 2.0, nullable=False)},
-        outputs=("b", "o"),
+        outputs=("o",),
     ),
     Row(
         "bucketing/minus-zero-split",
