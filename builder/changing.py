@@ -88,6 +88,7 @@ def turning(repository: Repository, name: str, version: int) -> Change:
         partial(turn, repository, name, version),
         partial(_undo, repository, name, (files, beside), before),
         before,
+        version if before == version else None,
     )
 
 
@@ -110,17 +111,20 @@ def served(repository: Repository, name: str) -> int | None:
 
 
 def older(repository: Repository, name: str) -> int:
-    """The highest version below the one served. Raises UsageError where there is none."""
-    from builder.triton.repository import serving, versions
+    """The version that answered before the one served, where it is a lower one; else the highest below.
 
-    current = serving(repository, name)
+    Raises UsageError where there is none.
+    """
+    from builder.triton.repository import policy, serving, versions
+
+    current, before = serving(repository, name), policy(repository, name).before
     below = [version for version in versions(repository, name) if version < current]
     if not below:
         raise UsageError(
             f"{repository} holds no version of {name} below {current}, which it serves.",
             fix=f"it has {', '.join(map(str, versions(repository, name)))}; name one with --to.",
         )
-    return below[-1]
+    return before if before in below else below[-1]
 
 
 def rows_of(repository: Repository, name: str, version: int) -> Evidence | None:

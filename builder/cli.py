@@ -198,7 +198,8 @@ def publish(
             progress=progress,
         )
     console.show(outcome, as_json)
-    console.summarize(summary, summarizing.published(outcome, str(repository)))
+    with console.talking():
+        console.summarize(summary, summarizing.published(outcome, str(repository)))
     if explain and not as_json:
         console.show_settings(outcome.settings)
 
@@ -289,7 +290,7 @@ def rollout(
 def rollback(
     name: Name,
     repository: Repository = HERE,
-    to: Annotated[int | None, typer.Option(min=1, help="default: the highest version below the one served")] = None,
+    to: Annotated[int | None, typer.Option(min=1, help="default: the lower version that answered before")] = None,
     load: Load = None,
     load_header: LoadHeader = "",
     as_json: Json = False,

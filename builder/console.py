@@ -72,17 +72,16 @@ def talking(as_json: bool = False, summary: Path | None = None, source: str = ""
 
     `summary`: a file that is told too why `source` was not published.
     """
-    steps = Steps(_stderr())
+    steps, writable = Steps(_stderr()), False
     try:
         summarize(summary, "")  # whether it can be written is told before any work
+        writable = True
         yield steps
     except TritonbuildError as error:
         steps.finish(failed=True)
         tell_error(error, as_json)
-        if summary is not None and summary.exists():
-            from builder.source.redacting import discreet
-
-            summarize(summary, summarizing.refused(discreet(source), error))
+        if summary is not None and writable:
+            _summarize_refusal(summary, source, error)
         raise SystemExit(error.exit_code) from error
     except BaseException:
         steps.finish(failed=True)
@@ -113,6 +112,16 @@ def summarize(file: Path | None, text: str) -> None:
             opened.write(text)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error}", fix="give --summary another file.") from error
+
+
+def _summarize_refusal(file: Path, source: str, error: TritonbuildError) -> None:
+    """Why nothing was published. The command ends by `error`, also where the disk is full meanwhile."""
+    from builder.source.redacting import discreet
+
+    try:
+        summarize(file, summarizing.refused(discreet(source), error))
+    except UsageError as lost:
+        tell_error(lost, as_json=False)
 
 
 def say(text: str) -> None:

@@ -52,7 +52,7 @@ class Change:
 class Difference:
     """What publishing a source would change.
 
-    `version`: the number it would get. `served`: the version that it is compared with. `answers`: whether who asks for no
+    `version`: the number it would get. `served`: the version that it is compared with; no `changes` where it is there already. `answers`: whether who asks for no
     version would get this one. `config`: lines of a unified diff of config.pbtxt. `bytes`: before and after.
     """
 
@@ -74,7 +74,8 @@ class Difference:
 
     @property
     def breaking(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.breaks)
+        """None where another version goes on answering."""
+        return tuple(change for change in self.changes if change.breaks and self.answers)
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -35,13 +35,15 @@ def difference(source: str, repository: Repository, prepared: Prepared) -> Diffe
         then = _settings_then(store, prepared, version, there)
         kept = same and _keeps(store, prepared, version) and then in (now, None)
         size = _size(store, f"{name}/{served}") if there else None
-    changes = (*_changes(before, prepared.manifest), *_beside(now, now if then is None else then)) if before else ()
+    verdict, changes = _verdict(bool(there), version in there, same, kept), tuple[Change, ...]()
+    if before and verdict != "same":
+        changes = (*_changes(before, prepared.manifest), *_beside(now, now if then is None else then))
     return Difference(
         name,
         source,
         str(repository),
         version,
-        _verdict(bool(there), version in there, same, kept),
+        verdict,
         served,
         then is not None,
         changes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,9 +144,11 @@ def wish_of(
 
 
 def gate_of(wanted: bool, latency: float | None) -> float | None:
-    """The gate's factor; None where no gate is wanted."""
+    """The gate's factor; None where no gate is wanted. Raises BadParameter."""
     from builder.gating import ALLOWED
 
+    if latency is not None and not math.isfinite(latency):
+        raise typer.BadParameter(f"{latency} is no factor such as 1.25", param_hint="--gate-latency")
     return latency if latency is not None else ALLOWED if wanted else None
 
 

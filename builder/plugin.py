@@ -155,13 +155,13 @@ def run_local(name: str, model_uri: str, flavor: str | None = None, config: Any 
     """Publish the model, and serve the repository on this machine until Ctrl-C. `-C grpc_port=0` takes a free port."""
     _check(flavor, None)
     config = dict(config or {})
-    ports: dict[str, Any] = {f"{what}_port": int(config.pop(f"{what}_port", port)) for what, port in _LOCAL.items()}
+    ports: dict[str, Any] = {name: _typed(name, config.pop(name, port), int) for name, port in _LOCAL.items()}
     with _as_mlflow():
         repository, options = _options(config)
         flow.publish(
             flow.Wanted(model_uri, **options.pop("wanted")), repository, name=name, progress=_Logged(), **options
         )
-        with flow.serve(Path(repository), progress=_Logged(), **ports) as server:
+        with flow.serve(repository, progress=_Logged(), **ports) as server:
             _log.info("%s answers: gRPC %s, HTTP %s; Ctrl-C stops it", name, server.grpc, server.http)
             try:
                 server.wait()
@@ -169,7 +169,7 @@ def run_local(name: str, model_uri: str, flavor: str | None = None, config: Any 
                 _log.info("stopping")
 
 
-_LOCAL = {"grpc": _PORT, "http": 8000, "metrics": 8002}
+_LOCAL = {"grpc_port": _PORT, "http_port": 8000, "metrics_port": 8002}
 
 
 def target_help() -> str:

@@ -34,9 +34,10 @@ MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
 
 def choose_name(given: str | None, model: FetchedModel) -> str:
     """The name given, else the registered one, else the folder's. Raises UsageError where Triton cannot have it."""
+    from builder.triton.candidate import check_free
     from builder.triton.repository import check_name
 
-    return check_name(given if given is not None else model.name or model.root.resolve().name)
+    return check_free(check_name(given if given is not None else model.name or model.root.resolve().name))
 
 
 def check_null(text: str) -> str:

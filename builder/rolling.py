@@ -33,10 +33,10 @@ def reached(addresses: Sequence[str], header: str, name: str, progress: Progress
     from builder.triton.candidate import candidate_name
     from builder.triton.control import Control
 
-    candidate_name(name)
     if not addresses:
         yield ()
         return
+    candidate_name(name)
     twice = sorted({address for address in addresses if list(addresses).count(address) > 1})
     if twice:
         raise UsageError(f"{', '.join(twice)} is given twice.", fix="give each server once.")
@@ -62,6 +62,7 @@ def bring(
     """What was prepared into the repository, and to the servers where there are any; the gate first.
 
     `before`: called when nothing but becoming visible is left to do. `after`: called last; where it raises, all is as it was.
+    Without servers it is not called, and CheckFailed raised, where another version goes on answering.
     """
     if fleet:
         with alone(repository, prepared.name):
@@ -81,12 +82,23 @@ def bring(
     placed = place(repository, prepared)
     if change is not None and after:
         try:
+            if placed.serving != placed.version:
+                raise _not_answering(prepared.name, placed)
             after()
         except BaseException:
             if placed.changed:
                 change.undo(placed.version)
             raise
     return publication(prepared, placed, judged)
+
+
+def _not_answering(name: str, placed: Published) -> CheckFailed:
+    return CheckFailed(
+        f"{name} version {placed.serving} goes on answering, not version {placed.version}: the alias was not moved, and "
+        "what is served is as it was.",
+        fix=f"publish it without --promote and with --load, or let `tritonbuild rollback {name} --to {placed.version}` serve "
+        "it; then --promote.",
+    )
 
 
 def turn_to(
@@ -161,7 +173,7 @@ def roll_back(
 ) -> Rollout:
     """Let the repository serve an older version, then every server. One that fails does not keep the others.
 
-    `to` None: the highest version below the one served. Raises UsageError, Unreachable, and CheckFailed or Unreachable
+    `to` None: the lower version that answered before. Raises UsageError, Unreachable, and CheckFailed or Unreachable
     where a server failed, with what each answers.
     """
     from builder.triton.repository import serving
@@ -294,7 +306,7 @@ def _take_back(change: Change, version: int, taken: Sequence[Control], sheet: Sh
     """The repository as it was, and the servers that had begun. What fails meanwhile is noted beside its server."""
     try:
         change.undo(version)
-        sheet.withdrawn = True
+        sheet.withdrawn = change.version is None  # else the repository served it before, and still does
     except TritonbuildError as error:
         for control in taken:
             sheet.note(control, problem=f"nothing was loaded again, for the repository refused: {error.message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from builder.triton.settings import Settings
 from builder.types import Servable
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def forget_stores() -> None:
+    """MLflow keeps the stores that it was told: in this process, and in its environment for the next ones."""
+    import mlflow
+
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,6 +51,16 @@ def candidate_name(name: str) -> str:
     return PREFIX + name
 
 
+def check_free(name: str) -> str:
+    """The name, where no rollout of another model would take it for its candidate, and remove it. Raises UsageError."""
+    if name.startswith(PREFIX):
+        raise UsageError(
+            f"{name!r} is the name that a candidate of {name.removeprefix(PREFIX)!r} has in a rollout.",
+            fix=f"choose a --name that does not begin with {PREFIX}",
+        )
+    return name
+
+
 def send(control: Control, candidate: Candidate) -> None:
     """Load it out of what is sent along. Raises UsageError with the server's reason, Unreachable."""
     control.load(candidate.name, json_of(candidate.config), candidate.files)

@@ -9,11 +9,12 @@ model.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from builder.triton.layout import Files
@@ -125,8 +126,10 @@ class Disk:
 
     @contextmanager
     def alone(self, rollout: str = "") -> Iterator[None]:
-        self._root.mkdir(parents=True, exist_ok=True)
-        with alone(self._root, lock=f".tritonbuild.rollout.{rollout}.lock" if rollout else LOCK):
+        with ExitStack() as held:
+            with self.errors():
+                self._root.mkdir(parents=True, exist_ok=True)
+                held.enter_context(alone(self._root, lock=f".tritonbuild.rollout.{rollout}.lock" if rollout else LOCK))
             yield
 
     def errors(self) -> AbstractContextManager[None]:
@@ -134,7 +137,9 @@ class Disk:
 
 
 def _staged_name(repository: Path, name: str) -> str:
-    return f".tritonbuild.{repository.resolve().name}.{name}."
+    """Where two repositories lie side by side, neither takes the other's for a dead writer's."""
+    whose = hashlib.sha256(os.fsencode(repository.resolve())).hexdigest()[:12]
+    return f".tritonbuild.{whose}.{name}."
 
 
 def _beside(repository: Path) -> Path:

@@ -250,7 +250,7 @@ def _write_into(store: Store, name: str, version: int | None, files: Files, besi
 def _held_back(name: str, version: int, current: Policy) -> tuple[str, ...]:
     return (
         f"version {current.owner} goes on answering, for somebody went back to it; "
-        f"`tritonbuild rollout {name} --version {version}` serves this one.",
+        f"`tritonbuild rollback {name} --to {version}` serves this one.",
     )
 
 

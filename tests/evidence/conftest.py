@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import forget_stores
+
 
 @pytest.fixture(scope="package")
 def spark() -> Iterator[Any]:
@@ -30,8 +32,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     mlflow.set_registry_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("tests", f"file://{folder}/artifacts"))
     yield mlflow
-    mlflow.set_tracking_uri(None)
-    mlflow.set_registry_uri(None)
+    forget_stores()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.abc
 import importlib.util
+import json
 import multiprocessing
 import os
 import re
@@ -24,6 +25,8 @@ from tests.conformance.row import Row
 from tests.conformance.table import TABLE
 from tests.house.params import classes_of
 from tests.mutants.planting import ROUNDED, Mutant, in_float32
+from tests.synapseml.record import HERE
+from tests.synapseml.record import asked as rows_asked
 
 ROOT = Path(__file__).parents[2]
 SPARK = version("pyspark")
@@ -44,22 +47,40 @@ class Result:
     asked: int = 0
 
 
-def rows_of(module: str) -> list[Row]:
+@dataclass(frozen=True)
+class Foreign:
+    """A model that SynapseML itself saved, with its answers: tests/synapseml."""
+
+    name: str
+
+    @property
+    def id(self) -> str:
+        return f"synapseml/{self.name}"
+
+
+Asked = Row | Foreign
+
+
+def rows_of(module: str) -> list[Asked]:
     """Recorded rows whose pipelines hold a class that the module, or one that imports it, converts; smoke rows first."""
     classes = {name for importer in _importers(module) for name in classes_of(importer)}
     rows = [row for row in TABLE.values() if not row.notyet and entry(row, SPARK).is_dir()]
-    reached = [row for row in rows if classes & _classes(row)]
-    return sorted(reached, key=lambda row: (not row.smoke, bool(row.refused)))
+    reached = [row for row in rows if classes & _classes(entry(row, SPARK) / "pipeline")]
+    foreign = [Foreign(answers.parent.name) for answers in sorted(HERE.glob("*/answers.json"))]
+    return [
+        *sorted(reached, key=lambda row: (not row.smoke, bool(row.refused))),
+        *(one for one in foreign if classes & _classes(HERE / one.name)),
+    ]
 
 
-def reach(module: str, rows: Sequence[Row], processes: int) -> Mapping[str, frozenset[int]]:
+def reach(module: str, rows: Sequence[Asked], processes: int) -> Mapping[str, frozenset[int]]:
     """Row → the module's lines that its conversion runs. A mutant elsewhere cannot change its answer."""
     with multiprocessing.get_context("fork").Pool(processes, _silent) as pool:
         found = pool.map(partial(_lines_run, module), rows, chunksize=4)
     return {row.id: lines for row, lines in zip(rows, found, strict=True)}
 
 
-def _lines_run(module: str, row: Row) -> frozenset[int]:
+def _lines_run(module: str, row: Asked) -> frozenset[int]:
     file, lines = str((ROOT / Path(*module.split("."))).with_suffix(".py")), set[int]()
 
     def here(frame: FrameType, event: str, _: object) -> Any:
@@ -79,7 +100,7 @@ def _lines_run(module: str, row: Row) -> frozenset[int]:
 
 
 def run(
-    mutants: Sequence[Mutant], rows: Sequence[Row], reached: Mapping[str, frozenset[int]], processes: int
+    mutants: Sequence[Mutant], rows: Sequence[Asked], reached: Mapping[str, frozenset[int]], processes: int
 ) -> Iterator[Result]:
     """Each mutant's fate, as it comes to pass. Rows that noticed the mutant before are asked first."""
     import onnxruntime  # noqa: F401  before the fork: a second for each mutant
@@ -87,11 +108,11 @@ def run(
     import spox.opset.ai.onnx.v21  # noqa: F401
 
     context = multiprocessing.get_context("fork")
-    waiting, running, killers = list(mutants), {}, dict.fromkeys(row.id for row in rows)
+    waiting, running, killers = list(mutants), {}, {row.id: row for row in rows}
     while waiting or running:
         while waiting and len(running) < processes:
             mutant, (end, other) = waiting.pop(0), context.Pipe(duplex=False)
-            order = [TABLE[id] for id in killers if not reached[id].isdisjoint(mutant.lines)]
+            order = [row for id, row in killers.items() if not reached[id].isdisjoint(mutant.lines)]
             child = context.Process(target=_child, args=(mutant, order, other))
             child.start()
             other.close()
@@ -102,7 +123,7 @@ def run(
             del running[child]
             by, idle = _told(child, end)
             if by in killers:
-                killers = {by: None, **killers}
+                killers = {by: killers[by], **killers}
             yield Result(mutant, by, idle, asked)
 
 
@@ -117,7 +138,7 @@ def _told(child: Any, end: Any) -> tuple[str, bool]:
     return told
 
 
-def _child(mutant: Mutant, rows: Sequence[Row], end: Any) -> None:
+def _child(mutant: Mutant, rows: Sequence[Asked], end: Any) -> None:
     _silent()
     changed: list[bool] = []
     sys.meta_path.insert(0, _Spoilt(mutant, changed))
@@ -131,9 +152,11 @@ def _silent() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # onnxruntime too
 
 
-def _notices(row: Row) -> bool:
+def _notices(row: Asked) -> bool:
     """Whether the row fails. Anything that is raised is noticed, but for the refusal that is wanted."""
     try:
+        if isinstance(row, Foreign):
+            return _foreign(row.name)
         from builder.errors import ConversionRefused
         from tests.conformance.answering import compiled, judge, recorded
 
@@ -146,6 +169,16 @@ def _notices(row: Row) -> bool:
         return True
     except Exception:
         return True
+
+
+def _foreign(name: str) -> bool:
+    import numpy as np
+
+    from tests.boosters import answers, beyond
+
+    wanted = json.loads((HERE / name / "answers.json").read_text())
+    answered = answers(HERE / name, np.array(rows_asked()))
+    return any(beyond(answered, column, np.array(values)) for column, values in wanted.items())
 
 
 class _Spoilt(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -192,7 +225,7 @@ def _imported(file: Path) -> set[str]:
     return {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
 
 
-def _classes(row: Row) -> set[str]:
-    """Spark classes that stand in the row's saved pipeline, nested ones too."""
-    texts = (entry(row, SPARK) / "pipeline").rglob("metadata/part-*")
+def _classes(saved: Path) -> set[str]:
+    """Spark classes that stand in a saved pipeline, nested ones too."""
+    texts = saved.rglob("metadata/part-*")
     return {name for text in texts for name in re.findall(r'"class":"([\w.]+)"', text.read_text(encoding="utf-8"))}

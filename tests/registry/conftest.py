@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from tests.conftest import forget_stores
 from tests.house.sources import ROOT
 from tests.unit.cli import VECTOR, Saved, save_model, tritonbuild
 
@@ -255,11 +256,9 @@ def register(server: MlflowServer, folder: Path, change: Callable[[Path], None] 
 @pytest.fixture(autouse=True)
 def _mlflow_forgets() -> Iterator[None]:
     """MLflow keeps the store that was named last."""
-    import mlflow
 
     yield
-    mlflow.set_tracking_uri(None)
-    mlflow.set_registry_uri(None)
+    forget_stores()
 
 
 __all__ = ["VECTOR", "Flights", "Gateway", "MlflowServer", "command", "free_port", "logged_model", "register"]

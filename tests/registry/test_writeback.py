@@ -9,6 +9,7 @@ import pytest
 
 from builder.errors import UsageError
 from builder.source.writeback import check_alias
+from tests.unit.cli import tritonbuild
 
 
 def test_publishing_a_registered_version_writes_its_facts_back(flights):
@@ -110,6 +111,22 @@ def test_the_alias_moves_after_all_else(flights, gateway):
     assert writes[0] == "runs/log-batch"
     assert set(writes[1:-1]) == {"model-versions/set-tag"}
     assert writes[-1] == "registered-models/alias"
+
+
+def test_the_alias_does_not_move_to_a_version_that_does_not_answer(flights):
+    flights.publish("--version", "2", "--no-write-back")
+    before = flights.published
+
+    result = flights.publish("--promote", "champion")
+
+    assert result.exit_code == 1
+    assert "version 2 goes on answering" in result.stderr
+    assert (flights.aliases, flights.published) == ({}, before)
+
+    assert flights.publish().exit_code == 0
+    assert tritonbuild("rollback", flights.name, "--to", "1", "--repository", flights.repository).exit_code == 0
+    assert flights.publish("--promote", "champion").exit_code == 0
+    assert flights.aliases == {"champion": "1"}
 
 
 def test_a_failed_proof_moves_no_alias_and_tells_nothing(flights, mlflow_server, tmp_path):

@@ -312,6 +312,25 @@ def test_a_server_that_answers_otherwise_when_nothing_is_new_is_told_and_nothing
     assert ground.answering("unlike") == [1, 1]
 
 
+def test_what_the_repository_served_before_is_not_called_withdrawn(ground: Ground, apart):
+    """The third server has not loaded it, and its version 1 is another."""
+    repository, other = apart
+    ground.publish("wanting", 1, *ground.loads)
+    shutil.copytree(ground.repository / "wanting", repository / "wanting")
+    model = repository / "wanting" / "1" / "model.onnx"
+    model.write_bytes(one_weight_changed(model.read_bytes()))
+    before, where = ground.visible, ("--load", f"http://{other.http}", "--json")
+
+    published = ground.publish("wanting", 1, *where)
+    rolled = tritonbuild("rollout", "wanting", "--repository", ground.repository, *where)
+
+    for result in (published, rolled):
+        told = document(result)
+        assert (result.exit_code, told["rollout"]["withdrawn"]) == (1, False)
+        assert "Nothing was withdrawn" in told["error"]["message"]
+    assert ground.visible == before
+
+
 @pytest.mark.parametrize("mode", ["poll", "none"])
 def test_a_server_that_chooses_by_itself_what_it_loads_is_refused_in_words(ground: Ground, tmp_path, mode):
     (tmp_path / "repository").mkdir()

@@ -13,6 +13,7 @@ from typing import IO
 
 import pytest
 
+from tests.conftest import forget_stores
 from tests.house.sources import ROOT
 from tests.unit.cli import tritonbuild
 
@@ -56,7 +57,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registered]
     )
     assert published.exit_code == 0, published.stderr
     yield found
-    mlflow.set_tracking_uri(None)
+    forget_stores()
     spark.stop()
 
 

@@ -120,6 +120,20 @@ def test_what_it_says_is_what_publishing_does(saved, case):
         assert told(source, *flags)["verdict"] == "same"
 
 
+def test_what_would_not_answer_breaks_nobody_and_what_changes_nothing_has_no_changes(saved):
+    source, flags = what_somebody_went_back_from(saved)
+    renamed = scaler(saved, "renamed", input="w")
+
+    assert changes(told(source, *flags), "setting")["instances"][1].startswith("3")
+    publish(source, *flags)
+    same, lower = told(source, *flags), told(renamed, "--unproven", "--version", "9")
+
+    assert (same["verdict"], same["changes"], same["breaks"]) == ("same", [], False)
+    assert lower["breaks"]
+    publish(saved, "--version", "12")
+    assert not told(renamed, "--unproven", "--version", "9")["breaks"]
+
+
 def test_the_config_is_compared_with_the_one_that_is_served_edits_by_hand_included(saved):
     publish(saved)
     config = saved.repository / "model" / "config.pbtxt"

@@ -242,7 +242,7 @@ def test_publishing_what_was_rolled_back_from_says_so_and_changes_nothing(five):
     again = write_version(five, "m", 5, {"model.onnx": bytes([5])}, beside)
 
     assert (again.changed, again.serving) == (False, 4)
-    assert "rollout m --version 5" in again.notes[0]
+    assert "rollback m --to 5" in again.notes[0]
     assert everything(five) == before
 
 

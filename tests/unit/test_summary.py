@@ -69,6 +69,31 @@ def test_a_summary_that_cannot_be_written_is_told_before_any_work(saved, tmp_pat
     assert not saved.repository.exists()
 
 
+def test_a_folder_is_no_summary(saved, tmp_path):
+    result = saved.publish("--summary", tmp_path, "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)["error"]["exit_code"]) == (2, 2)
+    assert f"{tmp_path} cannot be written" in result.stderr
+    assert not saved.repository.exists()
+
+
+def test_a_disk_that_is_full_in_the_end_is_told_beside_the_outcome(saved):
+    result = saved.publish("--summary", "/dev/full", "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)["version"]) == (2, 1)
+    assert "/dev/full cannot be written" in result.stderr
+
+
+def test_a_disk_that_is_full_in_the_end_does_not_hide_why_nothing_was_published(tmp_path):
+    saved = save_model(tmp_path)
+    saved.add_evidence(spoil=True)
+
+    result = saved.publish("--summary", "/dev/full", "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)["error"]["exit_code"]) == (1, 1)
+    assert "/dev/full cannot be written" in result.stderr
+
+
 def test_to_a_pipe_it_talks_in_lines_without_control_codes(saved):
     """A line a step on stderr, one document on stdout: what a log keeps. Nothing moves a cursor or colours a word."""
     command = [sys.executable, "-m", "builder.cli", "publish", saved.path, "--schema", saved.schema, "--json"]
