@@ -11,8 +11,9 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 * ArgMax with NaN first answers 0, as Scala's loop does; ReduceMax leaves NaN out, Math.max does not: `argmax`, `java_max`.
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
-* The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`; and `x * c` for x where c is
-  a single number nearly 1: `times`. It takes `x * (1 / y)` for `x / y`: `inverse`.
+* The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`; `x + c` too where c is a
+  single number that float32 makes 0 (1e-100): c is spread over the rows; and `x * c` for x where c is a single number nearly
+  1: `times`. It takes `x * (1 / y)` for `x / y`: `inverse`.
 """
 
 from __future__ import annotations

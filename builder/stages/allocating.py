@@ -75,7 +75,7 @@ def local_lda(stage: SavedStage, x: Vector) -> Vector:
     negative = any_of(op.less(x.var, constant(0.0)))
     gamma, going, close = _repeated(x.var, op.not_(negative), known, alpha, start)
 
-    share = op.div(gamma, ordered_sum(op.abs(gamma)))
+    share = op.div(gamma, ordered_sum(gamma))
     empty = op.not_(any_of(op.not_(op.equal(x.var, constant(0.0)))))
     share = op.where(empty, constant(0.0), share)
     masks = (
@@ -114,12 +114,13 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
         near = op.less(
             op.abs(op.sub(change, constant(_ENOUGH))), op.mul(op.add(total, constant(1.0)), constant(_UNSURE))
         )
+        met = dot(turned, known.T)
         again = op.and_(going, op.greater(change, constant(_ENOUGH)))
         return [
             _any(again),
             op.where(going, moved, gamma),
-            op.where(going, turned, theta),
-            op.where(going, op.add(dot(turned, known.T), constant(_TINY)), norm),
+            turned,
+            op.add(met, op.expand(constant(_TINY), op.shape(met))),  # spread: see idioms
             again,
             op.or_(close, op.and_(going, near)),
         ]

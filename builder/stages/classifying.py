@@ -67,7 +67,7 @@ def above(value: Var, slack: Var | None, threshold: float) -> Number:
     label = op.cast(op.greater(value, constant(threshold)), to=np.float64)
     if slack is None or not np.isfinite(threshold):
         return number(label)
-    reach = op.where(op.greater(slack, constant(0.0)), op.add(slack, constant(4 * UNIT * abs(threshold))), slack)
+    reach = op.add(slack, constant(4 * UNIT * abs(threshold)))
     near = op.less_or_equal(op.abs(op.sub(value, constant(threshold))), reach)
     return number(label, slack=undecided(op.and_(near, op.greater(slack, constant(0.0)))))
 

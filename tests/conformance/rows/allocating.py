@@ -84,6 +84,26 @@ ROWS = [
         outputs=("topicDistribution",),
         word="iterative",
     ),
+    Row(  # no topic holds the last word: each of its saved weights is topicConcentration, and theirs is the pole of digamma
+        "allocating/lda-unseen-word",
+        (lda(learningOffset=1e-9, subsamplingRate=1.0, topicConcentration=1e-6),),
+        train={"features": vectors(*((*document, 0.0) for document in DOCUMENTS))},
+        rows={"features": vectors(*((*document, 2.0) for document in DOCUMENTS[:6]), (*(0.0,) * 9, 1.0))},
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
+    Row(  # gamma stays near 0, where digamma is steep
+        "allocating/lda-small-concentrations",
+        (lda(docConcentration=[0.01, 0.02, 0.015], optimizeDocConcentration=False),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={
+            "features": vectors(
+                *DOCUMENTS[:3], *(tuple(count / 300 for count in document) for document in DOCUMENTS[3:7]), (1e-4,) * 9
+            )
+        },
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
     Row(  # many words: blocks of the sums
         "allocating/lda-many-words",
         (lda(k=5),),

@@ -115,6 +115,25 @@ ROWS = [
         rows={"v": vectors(sparse(4, {1: -2.7}), sparse(4, {0: 1.0, 3: NAN}), (0.1, 0.2, 0.3, 0.4), metadata=width(4))},
         outputs=("o",),
     ),
+    Row(  # entries in another order: Normalizer adds them in that of their slots
+        "assembling/slice-entries-backwards",
+        (
+            spark.HashingTF(inputCol="t", outputCol="f", numFeatures=16),
+            spark.IDF(inputCol="f", outputCol="i"),
+            spark.VectorSlicer(inputCol="i", outputCol="s", indices=[*range(15, -1, -1)]),
+            spark.Normalizer(inputCol="s", outputCol="o"),
+        ),
+        train={"t": column("array<string>", *(tuple("abcdefgh"[:i]) for i in range(1, 8)))},
+        rows={"t": column("array<string>", *(tuple("aabcdefghijk"[i:]) for i in range(11)))},
+        outputs=("o",),
+    ),
+    Row(
+        "assembling/slice-beyond",
+        (spark.VectorSlicer(inputCol="v", outputCol="o", indices=[0, 3]),),
+        rows={"v": vectors(*rolled(MILD, 3), metadata=width(3))},
+        outputs=("o",),
+        refused="one that is not there",
+    ),
     Row(
         "assembling/slice-names",
         (spark.VectorSlicer(inputCol="v", outputCol="o", names=["r", "p"]),),

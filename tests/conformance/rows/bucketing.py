@@ -45,6 +45,16 @@ ROWS = [
         )
         for handle in ("error", "skip", "keep")
     ),
+    Row(  # the bucket that `keep` adds is none of the attribute's categories
+        "bucketing/keep-then-one-hot",
+        (
+            spark.Bucketizer(inputCol="x", outputCol="b", splits=[-INF, 0.0, 1.0, INF], handleInvalid="keep"),
+            spark.OneHotEncoder(inputCol="b", outputCol="o"),
+        ),
+        train={"x": doubles(-1.0, 0.5, 2.0, nullable=False)},
+        rows={"x": doubles(-1.0, 0.5, NAN, 2.0, nullable=False)},
+        outputs=("o",),
+    ),
     Row(
         "bucketing/minus-zero-split",
         (spark.Bucketizer(inputCol="x", outputCol="o", splits=[-1.0, -0.0, 1.0]),),

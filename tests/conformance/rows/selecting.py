@@ -82,6 +82,16 @@ ROWS = [
         rows={"v": vectors(*COUNTED, (0.0, 0.0, 4.0, 1.0, 1.0), metadata=NAMED), "x": doubles(*UGLY[2:11])},
         outputs=("o",),
     ),
+    Row(  # a slot that tells nothing is numeric to VarianceThresholdSelector
+        "selecting/attributes-unknown",
+        (
+            spark.VarianceThresholdSelector(featuresCol="v", outputCol="c"),
+            spark.Interaction(inputCols=["c", "x"], outputCol="o"),
+        ),
+        train={"v": vectors(*COUNTED, metadata=width(5)), "x": doubles(*LABELS)},
+        rows={"v": vectors(*COUNTED, (0.0, 0.0, 4.0, 1.0, 1.0), metadata=width(5)), "x": doubles(*UGLY[2:11])},
+        outputs=("o",),
+    ),
     Row(  # a slot that tells nothing is nominal to ChiSqSelector: of how many values, nobody knows
         "selecting/chi-sq-nominal",
         (
