@@ -99,7 +99,7 @@ class _Scores:
             trees, trees.threshold, [x.origin(i) for i in range(booster.features)]
         )
         start = np.searchsorted(trees.tree_of_leaf, np.arange(trees.trees)).astype(np.float64)
-        moved_leaves = None if not moved else undecided(_either(moved))
+        moved_leaves = undecided(op.or_(*moved)) if moved else None
         self.leaves = vector(op.sub(numbers[0], constant(start)), trees.trees, slack=moved_leaves)
 
     def answer(self, booster: LightGBM, link: Link) -> tuple[Var, Var | None]:
@@ -109,10 +109,6 @@ class _Scores:
         if bound is None or self.slack is None:
             return answer, self.slack if bound is None else bound
         return answer, op.add(bound, self.slack)
-
-
-def _either(moved: list[Var]) -> Var:
-    return moved[0] if len(moved) == 1 else op.or_(moved[0], moved[1])
 
 
 def _rounds(stage: SavedStage, booster: LightGBM) -> tuple[int, int]:

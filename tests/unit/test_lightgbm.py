@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from builder.errors import ConversionRefused, SourceError
+from builder.graph.lowering import lower
+from builder.sparkml.reader import read_pipeline
+from builder.stages import all_rules
+from builder.types import Field, VectorType
 from tests.boosters import answers, around, beyond, write_lightgbm
 
 N = 450
@@ -37,13 +41,14 @@ def trained(objective, x=HOLED, **params):
             label = (np.nan_to_num(x[:, 0]) > 0).astype(float)
             params["sigmoid"] = 1.7
         case "multiclass" | "multiclassova":
-            label, params["num_class"] = np.arange(N) * 7 % 3, 3
+            params["num_class"] = params.pop("classes", 3)
+            label = np.arange(N) * 7 % params["num_class"]
         case "cross_entropy":
             label = REAL / 2
         case "lambdarank" | "rank_xendcg":
             label, group = np.arange(N) * 7 % 4, [N // 9] * 9
         case "sqrt":
-            objective, params["reg_sqrt"] = "regression", True
+            objective, label, params["reg_sqrt"] = "regression", REAL - 0.5, True
     params = {
         "num_leaves": 15,
         "min_data_in_leaf": 3,
@@ -55,6 +60,10 @@ def trained(objective, x=HOLED, **params):
     quiet = {"verbosity": -1, "num_threads": 1, "deterministic": True}
     data = lightgbm.Dataset(x, label, group=group, categorical_feature=params.pop("categorical_feature", []))
     return lightgbm.train({"objective": objective, "max_cat_to_onehot": 2, **params, **quiet}, data, 10)
+
+
+def converted(path):
+    return lower(read_pipeline(path), (Field("features", VectorType(4), False),), all_rules())
 
 
 def questions(booster):
@@ -96,7 +105,7 @@ def test_a_classifier_answers_as_lightgbm_does(objective, variant, tmp_path):
     assert beyond(answered, "leaf", booster.predict(x, pred_leaf=True)) == 0
 
 
-@pytest.mark.parametrize(("start", "count"), [(2, 3), (-1, 4), (7, 99), (0, 0)])
+@pytest.mark.parametrize(("start", "count"), [(2, 3), (-1, 4), (7, 99), (0, 0), (4, 1)])
 def test_the_rounds_asked_are_those_of_the_params(start, count, tmp_path):
     booster = trained("gamma", boosting="rf", bagging_fraction=0.5, bagging_freq=1)
     params = {"startIteration": start, "numIterations": count, "leafPredictionCol": ""}
@@ -151,3 +160,48 @@ def test_a_damaged_booster_is_told_as_one(damage, tmp_path):
 
     with pytest.raises(SourceError, match="L_1"):
         answers(write_lightgbm(tmp_path / "m", damage(whole), "Regression"), X)
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"thresholds": [0.5, 0.4, 0.1]}, "not 2, as many as actualNumClasses"),
+        ({"thresholds": [0.5, 0.5], "probabilityCol": ""}, "probabilityCol is not"),
+    ],
+)
+def test_thresholds_that_synapseml_raises_on_are_refused(params, reason, tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained("binary").model_to_string(), "Classification", params)
+
+    with pytest.raises(ConversionRefused, match=reason):
+        answers(path, X)
+
+
+def test_an_objective_of_numbers_is_no_classifier(tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained("regression").model_to_string(), "Classification")
+
+    with pytest.raises(ConversionRefused, match="objective is regression"):
+        answers(path, X)
+
+
+def test_an_own_objective_of_two_answers_a_row_is_no_regressor(tmp_path):
+    text = trained("multiclass", classes=2).model_to_string()
+    custom = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("objective="))
+
+    with pytest.raises(ConversionRefused, match="objective is custom with 2 answers"):
+        answers(write_lightgbm(tmp_path / "m", custom, "Regression"), X)
+
+
+@pytest.mark.parametrize(("objective", "word"), [("regression", "bit"), ("poisson", "elementary")])
+def test_only_a_link_with_an_exponential_weakens_the_word(objective, word, tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained(objective).model_to_string(), "Regression")
+
+    assert [stage.word for stage in converted(path).stages] == [word]
+
+
+@pytest.mark.parametrize(("objective", "width"), [("binary", 2), ("multiclass", 3)])
+def test_a_classifier_tells_as_many_slots_as_it_answers(objective, width, tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained(objective).model_to_string(), "Classification", classes=width)
+
+    told = {tensor.name: tensor.type for tensor in converted(path).outputs}
+
+    assert told["rawPrediction"] == told["probability"] == VectorType(width)

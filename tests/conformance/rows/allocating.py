@@ -104,6 +104,18 @@ ROWS = [
         outputs=("topicDistribution",),
         word="iterative",
     ),
+    Row(  # two topics nearly even at gammas of 0.03, where a 1e-12th of one's digamma is seen in the shares
+        "allocating/lda-nearly-even",
+        (lda(docConcentration=[0.001, 0.0012, 0.0015], optimizeDocConcentration=False),),
+        train={"features": vectors(*DOCUMENTS)},
+        rows={
+            "features": vectors(
+                *((0.0, 0.0, 0.01125 + more, 0.0, 0.0, 0.03875, 0.0, 0.0, 0.0) for more in (0.0, 1e-5, -1e-5, 1e-4, -1e-4))
+            )
+        },
+        outputs=("topicDistribution",),
+        word="iterative",
+    ),
     Row(  # many words: blocks of the sums
         "allocating/lda-many-words",
         (lda(k=5),),
