@@ -121,10 +121,10 @@ ROWS = [
             spark.HashingTF(inputCol="t", outputCol="f", numFeatures=16),
             spark.IDF(inputCol="f", outputCol="i"),
             spark.VectorSlicer(inputCol="i", outputCol="s", indices=[*range(15, -1, -1)]),
-            spark.Normalizer(inputCol="s", outputCol="o"),
+            spark.Normalizer(inputCol="s", outputCol="o", p=1.0),
         ),
-        train={"t": column("array<string>", *(tuple("abcdefgh"[:i]) for i in range(1, 8)))},
-        rows={"t": column("array<string>", *(tuple("aabcdefghijk"[i:]) for i in range(11)))},
+        train={"t": column("array<string>", *(tuple("abcdefghijklm"[:i]) for i in range(1, 14)))},
+        rows={"t": column("array<string>", *(tuple("aabcdefghijkclmd"[i:end]) for i in range(8) for end in range(10, 17)))},
         outputs=("o",),
     ),
     Row(
