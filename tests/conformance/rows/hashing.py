@@ -286,8 +286,9 @@ NORMALIZED = [
             )
         },
         outputs=("v",),
+        word="elementary" if p == 3.0 else "bit",
     )
-    for p in (1.0, 2.0, INF)
+    for p in (1.0, 2.0, 3.0, INF)
 ]
 
 NEAR = column(
