@@ -19,6 +19,7 @@ from builder.graph.columns import Column, Texts
 from builder.graph.forests import plant
 from builder.graph.idioms import constant
 from builder.graph.needs import settle_versions
+from builder.graph.neutral import keep_nearly_neutral
 from builder.graph.refusing import blanked, code_of, reasons_of
 from builder.graph.rules import Rule
 from builder.graph.sharing import sharing
@@ -147,6 +148,7 @@ def _build(trace: Trace, outputs: Sequence[str], proof: bool, packs: tuple[Pack,
     arrays = {f"table_{index}": array for index, (_, array) in enumerate(trace.tables)}
     weights = _settle_inputs(model, [*trace.unpacked.arguments, *trace.specs], arrays)
     plant(model, trace.forests)
+    keep_nearly_neutral(model)
     for value in model.graph.output:
         _set_shape(value, widths[value.name])
     used = {value.name for value in model.graph.input}.union(*(one.columns for one in packs))
