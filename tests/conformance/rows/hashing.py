@@ -264,6 +264,33 @@ BETWEEN = [
     )
 ]
 
+NORMALIZED = [
+    Row(  # "a" is in every text: its weight is 0, and an entry of it is there
+        f"hashing/normalized-{p}",
+        (
+            spark.HashingTF(inputCol="w", outputCol="f", numFeatures=1024),
+            spark.IDF(inputCol="f", outputCol="x"),
+            spark.Normalizer(inputCol="x", outputCol="v", p=p),
+        ),
+        train={"w": column("array<string>", ["a", "b", "a", "c"], ["a", "d"], ["b", "a", "b", "e"], ["a", "c", "b"])},
+        rows={
+            "w": column(
+                "array<string>",
+                ["a", "b", "c", "d", "e"],
+                ["a", "a"],
+                [],
+                ["b", "b", "b", "c"],
+                ["d", "e", "unseen", "e"],
+                ["c"],
+                ["e", "b", "d", "d", "d", "c", "a"],
+            )
+        },
+        outputs=("v",),
+        word="elementary" if p == 3.0 else "bit",
+    )
+    for p in (1.0, 2.0, 3.0, INF)
+]
+
 NEAR = column(
     "array<string>", ["a", "b", "c", "a"], ["b", "ß", ""], ["a", "日本", "b"], ["d", "b", "a", "c"], ["ß", "d"]
 )
@@ -292,4 +319,4 @@ EMBEDDED = [
     )
 ]
 
-ROWS = HASHED + COUNTED + IDFS + READ + ASSEMBLED + BETWEEN + EMBEDDED
+ROWS = HASHED + COUNTED + IDFS + READ + ASSEMBLED + BETWEEN + NORMALIZED + EMBEDDED

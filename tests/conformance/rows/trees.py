@@ -133,6 +133,7 @@ CODED = (
 )
 MAJORITY = {"left-majority": (3,), "right-majority": (0, 2, 3, 4), "left-2-of-5": (0, 1, 4), "left-3-of-5": (1, 4)}
 CATEGORICAL = {"ml_attr": {"attrs": {"nominal": [{"idx": 0, "num_vals": 5}], "numeric": [{"idx": 1}]}, "num_attrs": 2}}
+NOMINAL = {"ml_attr": {"type": "nominal", "num_vals": 5}}
 FOUR = {"ml_attr": {"attrs": {"nominal": [{"idx": 0, "num_vals": 4}], "numeric": [{"idx": 1}]}, "num_attrs": 2}}
 
 
@@ -204,6 +205,36 @@ MODELS = {
     "boosted-regressor": (spark.GBTRegressor(maxIter=5, maxDepth=3, seed=3), ("prediction",), "dot"),
 }
 PEOPLE = [
+    *(  # a leaf in which no row weighs anything: it counts nothing
+        Row(
+            f"trees/{name}",
+            (stage,),
+            train={"features": vectors(*X), "label": doubles(*labels), "w": doubles(*(0.0 for _ in X))},
+            rows={"features": vectors(*X[:5])},
+            outputs=outputs,
+        )
+        for name, stage, labels, outputs in (
+            ("classifier-weightless", spark.DecisionTreeClassifier(maxDepth=2, weightCol="w", probabilityCol=""), BINARY, ("rawPrediction", "prediction")),
+            ("regressor-weightless", spark.DecisionTreeRegressor(maxDepth=2, varianceCol="variance", weightCol="w"), REAL, ("prediction", "variance")),
+        )
+    ),
+    _tree("forest-drawn", spark.RandomForestClassifier(numTrees=2, maxDepth=2, seed=3, subsamplingRate=0.015), TERNARY, CLASSIFIED),
+    _tree(  # no tree drew a row: Spark cannot make a probability of it, of any row
+        "forest-undrawn",
+        spark.RandomForestClassifier(numTrees=2, maxDepth=2, seed=8, subsamplingRate=1e-6, probabilityCol=""),
+        TERNARY,
+        ("rawPrediction", "prediction"),
+    ),
+    Row(  # a category that is a number of its own column
+        "trees/coded-column",
+        (
+            spark.VectorAssembler(inputCols=["c", "x"], outputCol="features", handleInvalid="keep"),
+            spark.DecisionTreeRegressor(maxDepth=3),
+        ),
+        train={"c": column("double", *FIVE, metadata=NOMINAL), "x": doubles(*((i * 7 % 11) / 3 for i in range(N))), "label": doubles(*_categories(1, 4))},
+        rows={"c": column("double", *CODED, metadata=NOMINAL), "x": doubles(*(0.1 + i % 4 for i in range(len(CODED))))},
+        outputs=("prediction",),
+    ),
     Row(  # leaves of weight 1 vary too
         "trees/regressor-variance-weighted",
         (spark.DecisionTreeRegressor(maxDepth=3, varianceCol="variance", weightCol="w"),),
