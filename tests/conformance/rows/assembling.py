@@ -124,7 +124,9 @@ ROWS = [
             spark.Normalizer(inputCol="s", outputCol="o", p=1.0),
         ),
         train={"t": column("array<string>", *(tuple("abcdefghijklm"[:i]) for i in range(1, 14)))},
-        rows={"t": column("array<string>", *(tuple("aabcdefghijkclmd"[i:end]) for i in range(8) for end in range(10, 17)))},
+        rows={
+            "t": column("array<string>", *(tuple("aabcdefghijkclmd"[i:end]) for i in range(8) for end in range(10, 17)))
+        },
         outputs=("o",),
     ),
     Row(
