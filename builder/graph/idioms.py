@@ -11,9 +11,8 @@ What was measured on onnxruntime 1.19, 1.21 and 1.31 on x86-64:
 * ArgMax with NaN first answers 0, as Scala's loop does; ReduceMax leaves NaN out, Math.max does not: `argmax`, `java_max`.
 * Casting NaN, inf or 1e30 to an integer, integer division by zero, Gather out of range: `to_index` guards its operand.
 * Where has no kernel for int16, nor (1.21) for int8, nor for bool: `choose`.
-* The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`; `x + c` too where c is a
-  single number that float32 makes 0 (1e-100): c is spread over the rows; and `x * c` for x where c is a single number nearly
-  1: `times`. It takes `x * (1 / y)` for `x / y`: `inverse`.
+* The optimizer takes `x + 0.0` for x, though it drops the sign of -0.0: `without_sign_of_zero`. It takes `x * (1 / y)` for
+  `x / y`: `inverse`. What it thinks of constants that are nearly 0 or 1: `neutral`.
 """
 
 from __future__ import annotations
@@ -82,17 +81,6 @@ def elementwise(operator: Callable[[Var], Var], x: Var) -> Var:
     last = constant(np.array([-1], dtype=np.int64))
     packets = op.expand(op.unsqueeze(x, last), constant(np.array([1, 1, _PACKET], dtype=np.int64)))
     return op.gather(operator(packets), constant(np.array(0, dtype=np.int64)), axis=2)
-
-
-def times(x: Var, factors: Array) -> Var:
-    """x [N, F] float64 by factors [F], to the bit.
-
-    onnxruntime's optimizer takes `x * c` for x where c is one number within 1e-8 of 1: there c is spread over the rows.
-    """
-    given = constant(factors)
-    if factors.size == 1 and 0 < abs(float(factors.reshape(-1)[0]) - 1) < 1e-6:
-        given = op.expand(given, op.shape(x))
-    return op.mul(x, given)
 
 
 def exp(x: Var) -> Var:

@@ -51,7 +51,9 @@ def _spread(node: onnx.NodeProto, single: dict[str, float]) -> Iterator[onnx.Nod
     neutral, places = _NEUTRAL.get(node.op_type, (0.0, ())) if node.domain == "" else (0.0, ())
     for place in places:
         number = single.get(node.input[place], np.nan)
-        if number != neutral and np.float32(number) == neutral:
+        with np.errstate(over="ignore"):  # 1e308 is inf there
+            taken = np.float32(number)
+        if number != neutral and taken == neutral:
             shape, spread = (f"{node.output[0]}__{what}" for what in ("shape", "spread"))
             yield onnx.helper.make_node("Shape", [node.input[1 - place]], [shape])
             yield onnx.helper.make_node("Expand", [node.input[place], shape], [spread])

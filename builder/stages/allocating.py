@@ -120,7 +120,7 @@ def _repeated(counts: Var, asked: Var, known: Array, alpha: Array, start: Array)
             _any(again),
             op.where(going, moved, gamma),
             turned,
-            op.add(met, op.expand(constant(_TINY), op.shape(met))),  # spread: see idioms
+            op.add(met, constant(_TINY)),
             again,
             op.or_(close, op.and_(going, near)),
         ]

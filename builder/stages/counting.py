@@ -6,7 +6,7 @@ import spox.opset.ai.onnx.v21 as op
 
 from builder.errors import Refused
 from builder.graph.columns import Texts, Vector, scaled_origins, sparse_vector, vector
-from builder.graph.idioms import constant, count, times
+from builder.graph.idioms import constant, count
 from builder.graph.rules import converts
 from builder.graph.sparse import counted, only
 from builder.graph.texts import long_of
@@ -61,7 +61,7 @@ def idf(stage: SavedStage, x: Vector) -> Vector:
     x = x.sized(width)
     if x.sparse is not None and x.slack is None:
         return sparse_vector(x.sparse.times(weights))
-    scaled = times(x.var, weights)
+    scaled = op.mul(x.var, constant(weights))
     return vector(
         x.only_stored(scaled),
         width,

@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Vector, compressed, scaled_origins, sparse_vector, vector
-from builder.graph.idioms import constant, largest, ordered_sum, times
+from builder.graph.idioms import constant, largest, ordered_sum
 from builder.graph.rules import converts
 from builder.graph.sparse import Sparse, only
 from builder.graph.tolerance import UNIT, stretched
@@ -37,7 +37,7 @@ def min_max_scaler(stage: SavedStage, x: Vector) -> Vector:
         scale = np.where(spread != 0, (top - bottom) / spread, 0.0)
         back = bottom - low * scale
     flat = scale == 0  # Spark's test: also true when the spread overflows to infinity
-    y = op.add(times(op.sub(x.var, constant(low)), scale), constant(bottom))
+    y = op.add(op.mul(op.sub(x.var, constant(low)), constant(scale)), constant(bottom))
     middle = op.where(op.isnan(x.var), x.var, constant((bottom + top) / 2))
     y = op.where(constant(flat), middle, y)
     return vector(
@@ -120,7 +120,7 @@ def _scaled(x: Vector, shift: Array | None, scale: Array | None) -> Vector:
     if shift is not None:
         y, stored = op.sub(y, constant(shift)), None
     if scale is not None:
-        y = times(y, scale)
+        y = op.mul(y, constant(scale))
         if not np.isfinite(scale).all():  # 0 * inf is NaN in a dense vector, and stays 0 unstored
             y = y if stored is None else op.where(stored, y, constant(0.0))
     with np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from builder.graph.idioms import constant, exp, java_max, sequential_sum, times
+from builder.graph.idioms import constant, exp, java_max, sequential_sum
 from builder.types import Array
 
 _EXPF = 6e-10  # relative error of expf before it rounds, with room: glibc tells of 0.502 ulp
@@ -25,7 +25,7 @@ def single(value: Array | float) -> Var:
 def _expf(z: Var) -> tuple[Var, Var, Var]:
     """z float32 [N, K] → e^z in float32, and the least and the most that a C library's expf may give."""
     exact = exp(op.cast(z, to=np.float64))
-    ends = (exact, times(exact, np.array([1 - _EXPF])), times(exact, np.array([1 + _EXPF])))
+    ends = (exact, op.mul(exact, constant(1 - _EXPF)), op.mul(exact, constant(1 + _EXPF)))
     near, low, high = (op.cast(end, to=np.float32) for end in ends)
     return near, low, high
 

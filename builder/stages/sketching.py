@@ -11,7 +11,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Mask, Vector, vector
-from builder.graph.idioms import any_of, constant, dot, smallest, table, times
+from builder.graph.idioms import any_of, constant, dot, smallest, table
 from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, stepped, weighed
 from builder.sparkml.reader import SavedStage
@@ -64,8 +64,8 @@ def bucketed_random_projection(stage: SavedStage, x: Vector) -> Vector:
     with np.errstate(over="ignore"):
         scale = np.array([1.0 / np.float64(stage.params.number("bucketLength"))])
     x = x.sized(len(units))
-    place = times(dot(x.var, units), scale)
-    moved = times(weighed(x.var, x.slack, units), scale * (1 + 8 * UNIT))
+    place = op.mul(dot(x.var, units), constant(scale))
+    moved = op.mul(weighed(x.var, x.slack, units), constant(scale * (1 + 8 * UNIT)))
     bound = op.add(moved, op.mul(op.abs(place), constant(4 * UNIT)))
     return vector(op.floor(place), units.shape[1], slack=_steps(place, bound))
 
