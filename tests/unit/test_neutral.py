@@ -33,6 +33,8 @@ CASES = {
     "add": (op.add, np.add, 1e-50),
     "subtract": (op.sub, np.subtract, -1e-300),
     "multiply": (op.mul, np.multiply, 1 + 1e-9),
+    "multiply, a bit below": (op.mul, np.multiply, 1 - 2**-53),
+    "multiply, a bit above": (op.mul, np.multiply, 1 + 2**-52),
     "divide": (op.div, np.divide, 1 - 1e-9),
 }
 
