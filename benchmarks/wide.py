@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +18,12 @@ from benchmarks.saved import data, metadata, vector
 from builder import console, flow
 from builder.bench import Load, measure
 from builder.bench.load import Connect
+from builder.bench.served import over
 from builder.tables import encode
-from builder.triton.client import Client, Protocol
+from builder.triton.client import Protocol
 from builder.triton.server import Server
 from builder.triton.settings import Wish
-from builder.types import Array, Predict, Progress, Scalar, Table, TensorSpec
+from builder.types import Array, Progress, Scalar, Table, TensorSpec
 
 WIDTHS, ROWS = (10, 100, 500), (1, 32, 256)
 REQUESTS, ROUNDS = 800, 16  # of one row; a request of more rows comes less often, never under a fifth
@@ -61,7 +60,7 @@ def compared(server: Server, width: int, size: int, progress: Progress) -> list[
     progress.step(f"asking {width} columns, {size} rows a request")
     addresses = {"gRPC": server.grpc, "HTTP": server.http}
     targets: dict[tuple[str, str], Connect] = {
-        (name, label): _over(addresses[label], protocol, f"{name}_{width}")
+        (name, label): over(addresses[label], protocol, f"{name}_{width}")
         for label, protocol in _WIRES.items()
         for name in ("plain", "packed")
     }
@@ -126,15 +125,6 @@ def write_wide(folder: Path, width: int) -> Path:
 
 def _columns(width: int) -> dict[str, str]:
     return {f"column_{i}": _KINDS[i % len(_KINDS)] for i in range(width)}
-
-
-def _over(address: str, protocol: Protocol, served: str) -> Connect:
-    @contextmanager
-    def connect() -> Iterator[Predict]:
-        with Client(address, protocol) as client:
-            yield client.predictor(served)
-
-    return connect
 
 
 def _ms(took_us: Array) -> str:

@@ -135,13 +135,15 @@ def _own_repository(repository: Repository, name: str, model: Servable) -> Itera
 def _served_targets(server: Server, name: str) -> dict[tuple[str, str], Connect]:
     addresses = {"gRPC": server.grpc, "HTTP": server.http}
     return {
-        (told, label): _over(addresses[label], protocol, served)
+        (told, label): over(addresses[label], protocol, served)
         for label, protocol in _WIRES.items()
         for told, served in ((name, name), ("empty model", EMPTY))
     }
 
 
-def _over(address: str, protocol: Protocol, served: str) -> Connect:
+def over(address: str, protocol: Protocol, served: str) -> Connect:
+    """A connection that asks one model of a server."""
+
     @contextmanager
     def connect() -> Iterator[Predict]:
         from builder.triton.client import Client
