@@ -1,7 +1,7 @@
 """python -m tests.mutants [module …] [--at-most N] [--like TEXT]: spoil the rules, and see whether the recorded answers notice.
 
-Without a module, all of builder/stages/. Survivors are listed with their place; those that survivors.txt explains are
-counted alone. Exit 1 where one is not explained, or an explained one is noticed now.
+Without a module, all of builder/stages/. Survivors are listed with their place as they come; those that survivors.txt
+explains are counted alone. Exit 1 where one is not explained, or an explained one is noticed now or planted no more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.mutants.planting import Mutant, mutants
@@ -23,7 +25,7 @@ def explained() -> dict[tuple[str, str], str]:
     for line in EXPLAINED.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             module = line.strip("[]")
-        elif " -- " in line:
+        elif " -- " in line and not line.startswith("#"):
             key, _, reason = line.rpartition(" -- ")
             found[module, key.strip()] = reason.strip()
     return found
@@ -54,33 +56,49 @@ def main() -> int:
     reasons, failed = explained(), False
     for module in chosen(given.modules):
         source = (ROOT / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
-        asked = [mutant for mutant in mutants(module, source) if given.like in mutant.key]
-        planted, rows = spread(asked, given.at_most), rows_of(module)
+        possible, rows = list(mutants(module, source)), rows_of(module)
+        failed |= gone(module, possible, reasons)
+        planted = spread([mutant for mutant in possible if given.like in mutant.key], given.at_most)
         if planted:
-            began = time.monotonic()
-            results = list(run(planted, rows, reach(module, rows, given.processes), given.processes))
-            failed |= tell(module, results, len(rows), reasons, time.monotonic() - began)
+            reached = reach(module, rows, given.processes)
+            failed |= judged(module, run(planted, rows, reached, given.processes), len(rows), reasons)
     return int(failed)
 
 
-def tell(module: str, results: list[Result], rows: int, reasons: dict[tuple[str, str], str], seconds: float) -> bool:
-    """Print a module's score; whether something needs a person."""
-    told = [result for result in results if not result.idle]
-    alive = [result for result in told if not result.by]
-    new = [result for result in alive if (module, result.mutant.key) not in reasons]
-    stale = [result.mutant for result in told if result.by and (module, result.mutant.key) in reasons]
+def gone(module: str, possible: Iterable[Mutant], reasons: dict[tuple[str, str], str]) -> bool:
+    """Print the explanations of faults that no line of the module can have any more; whether there is one."""
+    known = {key for of, key in reasons if of == module} - {mutant.key for mutant in possible}
+    for key in sorted(known):
+        print(f"  {EXPLAINED.name}: {module}: explained, and planted no more: {key}", flush=True)
+    return bool(known)
+
+
+def judged(module: str, results: Iterable[Result], rows: int, reasons: dict[tuple[str, str], str]) -> bool:
+    """Print what needs a person as it comes, and the module's score at its end; whether something needs one."""
+    began, path = time.monotonic(), module.replace(".", "/") + ".py"
+    score: Counter[str] = Counter()
+    for result in results:
+        fate = fate_of(result, known=(module, result.mutant.key) in reasons)
+        score[fate] += 1
+        if fate in ("survives", "stale"):
+            seen = f"{result.asked} rows run it" if result.asked else "no row runs it"
+            told = f"explained, and noticed now by {result.by}" if fate == "stale" else seen
+            print(f"  {path}:{result.mutant.line}: {result.mutant.key} ({told})", flush=True)
     print(
-        f"{module}: {len(told)} mutants, {len(told) - len(alive)} noticed by {rows} rows, {len(alive) - len(new)} explained, "
-        f"{len(new)} survive; {seconds:.0f} s"
+        f"{module}: {score.total() - score['idle']} mutants, {score['noticed'] + score['stale']} noticed by {rows} rows, "
+        f"{score['explained']} explained, {score['survives']} survive; {time.monotonic() - began:.0f} s",
+        flush=True,
     )
-    path = module.replace(".", "/") + ".py"
-    for result in new:
-        seen = f" ({result.asked} rows run it)" if result.asked else " (no row runs it)"
-        print(f"  {path}:{result.mutant.line}: {result.mutant.key}{seen}")
-    for mutant in stale:
-        print(f"  {path}:{mutant.line}: explained, and noticed now: {mutant.key}")
-    sys.stdout.flush()
-    return bool(new or stale)
+    return bool(score["survives"] or score["stale"])
+
+
+def fate_of(result: Result, known: bool) -> str:
+    """idle, noticed, explained; or what needs a person: survives, stale (an explanation of what is noticed)."""
+    if result.idle:
+        return "idle"
+    if result.by:
+        return "stale" if known else "noticed"
+    return "explained" if known else "survives"
 
 
 if __name__ == "__main__":
