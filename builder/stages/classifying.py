@@ -23,6 +23,7 @@ from builder.sparkml.reader import SavedStage
 COLUMNS = ("rawPredictionCol", "probabilityCol", "predictionCol")
 
 Labels = Callable[[Vector], Number]
+Thresholds = np.ndarray[tuple[int], np.dtype[np.float64]]  # one a class
 
 
 def classified(
@@ -85,7 +86,7 @@ def normalized(raw: Vector, *, always_positive: bool) -> Vector:
     return vector(op.div(raw.var, total), raw.width, masks=masks, slack=raw.slack)
 
 
-def _over(probability: Vector, thresholds: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Number:
+def _over(probability: Vector, thresholds: Thresholds) -> Number:
     """The first index of the largest probability / threshold, NaN left out.
 
     A threshold of 0 makes infinity, so that class wins; NaN where its probability is 0 too, so it loses.
@@ -93,10 +94,17 @@ def _over(probability: Vector, thresholds: np.ndarray[tuple[int], np.dtype[np.fl
     scaled = op.div(probability.var, constant(thresholds))
     seen = op.where(op.isnan(scaled), constant(-np.inf), scaled)
     index = argmax(seen)
-    if probability.slack is None:
+    slack = _quotients_slack(probability, scaled, thresholds)
+    if slack is None:
         return number(index, masks=probability.masks)
+    return number(index, masks=probability.masks, slack=outdone(seen, slack, index, probability.width))
+
+
+def _quotients_slack(probability: Vector, scaled: Var, thresholds: Thresholds) -> Var | None:
+    """By how much each probability / threshold may be off."""
+    if probability.slack is None:
+        return None
     some = op.greater(probability.slack, constant(0.0))
     moved = op.add(op.div(probability.slack, constant(thresholds)), op.mul(op.abs(scaled), constant(4 * UNIT)))
     at_zero = op.where(op.less_or_equal(probability.var, probability.slack), constant(np.inf), constant(0.0))
-    slack = op.where(some, op.where(constant(thresholds == 0), at_zero, moved), constant(0.0))
-    return number(index, masks=probability.masks, slack=outdone(seen, slack, index, probability.width))
+    return op.where(some, op.where(constant(thresholds == 0), at_zero, moved), constant(0.0))

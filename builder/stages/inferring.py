@@ -128,21 +128,29 @@ def _gaussian(row: Mapping[str, Any], x: Vector) -> Vector:
     """pi - (Σ (x - theta)² / sigma + Σ log(sigma)) / 2. Order: from the first slot on."""
     theta, sigma, pi = dense_matrix(row["theta"]), dense_matrix(row["sigma"]), dense_vector(row["pi"])
     with np.errstate(all="ignore"):
-        logs = np.log(sigma)
-        spread = np.cumsum(logs, axis=1)[:, -1]
+        spread = np.cumsum(np.log(sigma), axis=1)[:, -1]
     last = constant(np.array([-1], dtype=np.int64))
     apart = op.sub(op.unsqueeze(x.var, last), constant(theta.T[None]))
     far = sequential_sum(op.div(op.mul(apart, apart), constant(sigma.T[None])))
+    raw = op.sub(constant(pi), op.div(op.add(far, constant(spread)), constant(2.0)))
+    slack = _gaussian_slack(x, apart, far, sigma, pi)
+    return vector(raw, len(pi), slack=_of_numbers(raw, slack))
+
+
+def _gaussian_slack(x: Vector, apart: Var, far: Var, sigma: Array, pi: Array) -> Var:
+    with np.errstate(all="ignore"):
+        logs = np.log(sigma)
+        spread = np.cumsum(logs, axis=1)[:, -1]
     reach = 4 * UNIT * np.where(np.isfinite(logs), np.abs(logs), 0.0).sum(axis=1)  # of Java's logarithms from ours
-    less, raw, more = (
-        op.sub(constant(pi), op.div(op.add(far, constant(logs_sum)), constant(2.0)))
-        for logs_sum in (spread + reach, spread, spread - reach)
+    less, more = (
+        op.sub(constant(pi), op.div(op.add(far, constant(total)), constant(2.0)))
+        for total in (spread + reach, spread - reach)
     )
     slack = op.sub(more, less)
-    if x.slack is not None:
-        wide = op.unsqueeze(x.slack, last)
-        step = op.mul(wide, op.add(op.mul(constant(2.0), op.abs(apart)), wide))
-        moved = sequential_sum(op.div(step, constant(sigma.T[None])))
-        sizes = op.add(far, constant(np.abs(np.where(np.isfinite(spread), spread, 0.0)) + np.abs(pi)))
-        slack = op.add(slack, op.add(moved, dot_bound(sizes, theta.shape[1])))
-    return vector(raw, len(pi), slack=_of_numbers(raw, slack))
+    if x.slack is None:
+        return slack
+    wide = op.unsqueeze(x.slack, constant(np.array([-1], dtype=np.int64)))
+    step = op.mul(wide, op.add(op.mul(constant(2.0), op.abs(apart)), wide))
+    moved = sequential_sum(op.div(step, constant(sigma.T[None])))
+    sizes = op.add(far, constant(np.abs(np.where(np.isfinite(spread), spread, 0.0)) + np.abs(pi)))
+    return op.add(slack, op.add(moved, dot_bound(sizes, x.width)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from spox import Var
 
 from builder.graph.columns import Vector, vector
 from builder.graph.idioms import any_of, constant, dot
@@ -47,15 +48,18 @@ def dct(stage: SavedStage, x: Vector) -> Vector:
     weights = cosines if stage.params.flag("inverse") else np.ascontiguousarray(cosines.T)
     if x.width == 1:
         return vector(x.var, 1, slack=x.slack, origins=x.origins)
-    largest = np.full_like(weights, np.sqrt(2 / x.width))
+    return vector(dot(x.var, weights), x.width, slack=_dct_slack(x))
+
+
+def _dct_slack(x: Vector) -> Var:
+    largest = np.full((x.width, x.width), np.sqrt(2 / x.width))
     lost = op.or_(op.isnan(x.var), op.isinf(x.var))
     sizes = dot(op.where(lost, constant(0.0), op.abs(x.var)), largest[:, :1])
-    slack = op.add(weighed(x.var, x.slack, largest), op.mul(sizes, constant(_rough(x.width) * UNIT)))
-    slack = op.add(slack, undecided(any_of(op.isinf(x.var))))
-    return vector(dot(x.var, weights), x.width, slack=slack)
+    slack = op.add(weighed(x.var, x.slack, largest), op.mul(sizes, constant(_rounding(x.width) * UNIT)))
+    return op.add(slack, undecided(any_of(op.isinf(x.var))))
 
 
-def _rough(width: int) -> float:
+def _rounding(width: int) -> float:
     """Σ p²/4 over the primes that JTransforms has no butterfly of its own for; from 211 on it goes another way."""
     rest, total = width, 0
     for prime in (2, 3, 5):

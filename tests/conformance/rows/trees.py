@@ -72,6 +72,13 @@ PLAIN = [
     _tree("classifier-thresholds", spark.DecisionTreeClassifier(maxDepth=4, thresholds=[0.8, 0.2]), BINARY, CLASSIFIED, smoke=True),
     _tree("classifier-ternary-thresholds", spark.DecisionTreeClassifier(maxDepth=3, thresholds=[0.5, 0.0, 0.3]), TERNARY, CLASSIFIED),
     _tree("classifier-first-threshold-zero", spark.DecisionTreeClassifier(maxDepth=4, thresholds=[0.0, 0.4, 0.6]), TERNARY, CLASSIFIED),
+    Row(  # both quotients are 1, so the first class wins: not by a reciprocal, nor in float32
+        "trees/classifier-thresholds-that-tie",
+        (spark.DecisionTreeClassifier(maxDepth=0, thresholds=[7 / 9, 2 / 9]),),
+        train={"features": vectors(*X[:9]), "label": doubles(*(7 * (0.0,)), 1.0, 1.0)},
+        rows={"features": vectors(*X[:9])},
+        outputs=CLASSIFIED,
+    ),
     _tree("classifier-stump", spark.DecisionTreeClassifier(maxDepth=1), BINARY, CLASSIFIED),
     _tree("classifier-root", spark.DecisionTreeClassifier(maxDepth=0, leafCol="leaf"), BINARY, _leafy(CLASSIFIED)),
     _tree("classifier-deep", spark.DecisionTreeClassifier(maxDepth=12, minInstancesPerNode=1, maxBins=64), TERNARY, CLASSIFIED),
