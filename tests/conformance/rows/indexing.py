@@ -241,7 +241,10 @@ SLOTS = {
     }
 }
 NAMES = ("f_2", "b_0.0", "e_NaN", "b_-2.7", "c", "e_2.0", "f_0", "b_0.3333333333333333", "e_1.0", "f_3")
-BINARY, UNKNOWN = ("d_3.0", "a"), ("d_3.0", "a_7.5", "a___unknown", "a_-1.5", "e___unknown", "d___unknown", "b___unknown")
+BINARY, UNKNOWN = (
+    ("d_3.0", "a"),
+    ("d_3.0", "a_7.5", "a___unknown", "a_-1.5", "e___unknown", "d___unknown", "b___unknown"),
+)
 VECTORS = [
     *(
         Row(
