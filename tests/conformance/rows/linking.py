@@ -54,6 +54,7 @@ ROWS = [
     _row("binomial", BINARY, family="binomial", **LINKED, older=True),
     _row("binomial-logit", BINARY, family="binomial", link="logit"),
     _row("binomial-probit", BINARY, family="binomial", link="probit", **LINKED, smoke=True),
+    _row("binomial-probit-near-even", BINARY, family="binomial", link="probit", asked=SMALL, **LINKED),
     _row("binomial-cloglog", BINARY, family="binomial", link="cloglog", **LINKED),
     _row("poisson", COUNTS, family="poisson", **LINKED, smoke=True),
     _row("poisson-log", COUNTS, family="poisson", link="log"),
