@@ -137,8 +137,8 @@ def _bases(booster: XGBoost, stated: str) -> list[Array]:
             fix="train with a base_score that the objective can predict.",
         )
     sign = -one if stated == _LOGIT else one
-    found = [sign * np.array(side, dtype=np.float32) for side in zip(*(logf(x) for x in score), strict=True)]
-    return found[:1] if (found[0] == found[1]).all() else found
+    by_table, nearest = (sign * np.array(side, dtype=np.float32) for side in zip(*map(logf, score), strict=True))
+    return [by_table] if (by_table == nearest).all() else [by_table, nearest]
 
 
 def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bases: list[Array]) -> _Margins:

@@ -271,3 +271,22 @@ def test_a_classifier_of_another_objective_is_refused(tmp_path):
 
     with pytest.raises(ConversionRefused, match="objective is binary:hinge with 1 answers"):
         answers(path, X)
+
+
+@pytest.mark.parametrize("assembled", [True, False])
+def test_evidence_asks_at_each_features_cuts(assembled, tmp_path):
+    booster = trained("reg:squarederror", x=X[:, :2], rounds=3)
+    names, columns = ("a", "b"), {"inputCols": ["a", "b"], "outputCol": "features", "handleInvalid": "keep"}
+    before = [Stage("org.apache.spark.ml.feature.VectorAssembler", "V_1", columns)] if assembled else []
+    params = {} if assembled else {"features_cols": ["a", "b"]}
+    path = write_xgboost(tmp_path / "m", document(booster), "Regressor", params, before=before)
+
+    servable = lower(read_pipeline(path), tuple(Field(name, Scalar("double"), False) for name in names), all_rules())
+
+    asked = {probe.input: probe.thresholds for probe in servable.probes}
+    splits = booster.trees_to_dataframe()
+    for feature, name in enumerate(names):
+        splitting = np.unique(splits.Split[splits.Feature == f"f{feature}"].to_numpy().astype(np.float32))
+        cuts = (splitting.astype(np.float64) + np.nextafter(splitting, np.float32(-np.inf))) / 2
+        assert len(cuts) > 2
+        assert sorted(asked[name]) == cuts.tolist()
