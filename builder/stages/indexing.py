@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -249,7 +248,7 @@ def vector_indexer(stage: SavedStage, x: Vector) -> Vector:
     """
     row = stage.row()
     width = int(row["numFeatures"])
-    maps = {int(slot): dict(pairs) for slot, pairs in _pairs(row["categoryMaps"])}
+    maps: dict[int, dict[float, int]] = {slot: dict(pairs) for slot, pairs in row["categoryMaps"]}
     x = x.sized(width)
     handle = stage.params.text("handleInvalid")
     unknown = handle == "keep" and stage.since(4, 1)  # before, a loaded model made them of handleInvalid's default
@@ -312,19 +311,10 @@ def _indexed_attributes(
     for slot in range(width):
         given = x.attributes[slot] if x.attributes else NUMERIC
         if slot in maps:
-            values = tuple(java_double(value) for value in sorted(maps[slot], key=_java_order))
+            ordered = sorted(maps[slot], key=lambda value: (math.isnan(value), value))  # no -0.0 is among them
+            values = tuple(map(java_double, ordered))
             values += ("__unknown",) if unknown else ()
             made.append(Attribute("binary" if len(values) == 2 and not unknown else "nominal", given.name, values))
         else:
             made.append(given)
     return tuple(made)
-
-
-def _java_order(value: float) -> tuple[bool, float, bool]:
-    return math.isnan(value), 0.0 if math.isnan(value) else value, math.copysign(1.0, value) > 0
-
-
-def _pairs(saved: Any) -> Sequence[tuple[int, Sequence[tuple[float, int]]]]:
-    """A Parquet map comes as pairs; from some writers as a dict."""
-    items = saved.items() if isinstance(saved, dict) else saved
-    return [(key, list(inner.items()) if isinstance(inner, dict) else inner) for key, inner in items]

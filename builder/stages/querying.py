@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
 from builder.errors import Refused
@@ -74,7 +73,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             refused.append(Refused(f"WHERE {statement.condition.sql(dialect='spark')}: {error.reason}", fix=error.fix))
     rows = columns[next(iter([*statement.reads(), *(name for name in columns if name in live), *columns]))].var
     # WHERE goes first: a row that is dropped cannot fail
-    made: dict[str, Column] = {"": number(constant(np.zeros((1, 1)))).because(*masks).probing(*scope.probes)}
+    made: dict[str, Column] = {"": number(constant(0.0)).because(*masks).probing(*scope.probes)}
     for item in statement.items:
         if item.source is not None and item.source == item.name:
             continue

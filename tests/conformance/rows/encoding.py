@@ -84,4 +84,25 @@ ROWS = [
         rows={"x": doubles(0.0, 1.0)},
         outputs=("o",),
     ),
+    *(
+        Row(  # one label of the two is left out: the other alone has a slot
+            f"encoding/two-labels-{handle}",
+            (
+                spark.StringIndexer(inputCol="s", outputCol="i", handleInvalid=handle),
+                spark.OneHotEncoder(inputCol="i", outputCol="v"),
+                spark.VectorSlicer(inputCol="v", outputCol="o", names=["b"]),
+            ),
+            train={"s": texts("b", "a", "b")},
+            rows={"s": texts("a", "b", "c", None)},
+            outputs=("o",),
+        )
+        for handle in ("error", "keep")
+    ),
+    Row(
+        "encoding/no-slot",
+        (spark.OneHotEncoder(inputCol="x", outputCol="o"),),
+        train={"x": doubles(0.0, 0.0)},
+        rows={"x": doubles(0.0, 1.0)},
+        outputs=("o",),
+    ),
 ]

@@ -223,6 +223,28 @@ PROBED = (
     (0.0, 0.0, 0.0, 1.0), (0.0, 5.5, 5e-324, 3.0), (NAN, 5.5, 0.1, 1.0), (0.0, NAN, 0.1, NAN), (0.0, 3.1000000000000005, 1.0, 1.0),
     (INF, 5.5, 1.0, 1.0), (0.3333333432674408, 5.5, 1.0, 2.0), (9.0, 9.0, 9.0, 9.0),
 )  # fmt: skip
+# -- of two values, of three with a zero, continuous, of one, with NaN, and one that stays nominal
+NAMED = (
+    (7.5, 0.0, 0.1, 3.0, NAN, 0.0),
+    (-1.5, -2.7, 1 / 3, 3.0, 1.0, 1.0),
+    (7.5, 1 / 3, -7.0, 3.0, NAN, 2.0),
+    (-1.5, 0.0, 9.9, 3.0, 2.0, 3.0),
+    (7.5, -2.7, 4.4, 3.0, 1.0, 0.0),
+)
+SLOTS = {
+    "ml_attr": {
+        "attrs": {
+            "numeric": [{"idx": place, "name": name} for place, name in enumerate("abcde")],
+            "nominal": [{"idx": 5, "name": "f", "num_vals": 4}],
+        },
+        "num_attrs": 6,
+    }
+}
+NAMES = ("f_2", "b_0.0", "e_NaN", "b_-2.7", "c", "e_2.0", "f_0", "b_0.3333333333333333", "e_1.0", "f_3")
+BINARY, UNKNOWN = (
+    ("d_3.0", "a"),
+    ("d_3.0", "a_7.5", "a___unknown", "a_-1.5", "e___unknown", "d___unknown", "b___unknown"),
+)
 VECTORS = [
     *(
         Row(
@@ -275,6 +297,55 @@ VECTORS = [
         train={"v": vectors(sparse(3, {0: 1.0}), sparse(3, {0: 2.0, 2: 1.5}), dense(0.0, 1.0, 1.5))},
         rows={"v": vectors(sparse(3, {0: 1.0}), sparse(3, {2: 1.5}), dense(2.0, 1.0, 0.0))},
         outputs=("o",),
+    ),
+    Row(  # a null vector fails, a category not seen is dropped; no slot of an encoder's is a slot of the client's
+        "indexing/vector-null-skip",
+        (
+            spark.OneHotEncoder(inputCol="x", outputCol="v", dropLast=False, handleInvalid="keep"),
+            spark.VectorIndexer(inputCol="v", outputCol="o", handleInvalid="skip"),
+        ),
+        train={"x": doubles(0.0, 1.0, 0.0, 2.0)},
+        rows={"x": doubles(0.0, None, 1.0, 7.0, 2.0, None)},
+        outputs=("o",),
+    ),
+    *(
+        Row(  # values are told in their own order, NaN last, and not in that of their indices, where 0 is first
+            f"indexing/vector-names-{handle}",
+            (
+                spark.VectorIndexer(inputCol="v", outputCol="o", maxCategories=3, handleInvalid=handle),
+                spark.Interaction(inputCols=["o", "x"], outputCol="p"),
+                spark.VectorSlicer(
+                    inputCol="p",
+                    outputCol="q",
+                    names=[f"o_{name}:x" for name in (*NAMES, *(UNKNOWN if handle == "keep" else BINARY))],
+                ),
+            ),
+            train={"v": vectors(*NAMED, metadata=SLOTS), "x": doubles(1.0, 2.0, 3.0, 4.0, 5.0)},
+            rows={
+                "v": vectors(
+                    *NAMED,
+                    (7.5, 9.0, 0.2, 3.0, 1.0, 2.0),
+                    (8.0, 0.0, NAN, 3.0, 2.0, 0.0),
+                    (-1.5, 0.0, -0.0, 4.0, 2.0, 1.0),
+                    (-1.5, 1 / 3, INF, 3.0, 3.0, 2.0),
+                    metadata=SLOTS,
+                ),
+                "x": doubles(1 / 3, -2.7, 3.1, 1e308, 5e-324, 1.1, 2.2, 3.3, 4.4),
+            },
+            outputs=("q",),
+        )
+        for handle in ("error", "keep")
+    ),
+    Row(  # the unknown is one of a slot's categories from Spark 4.1 on; before, two values are binary, a third fails
+        "indexing/vector-unknown",
+        (
+            spark.VectorIndexer(inputCol="v", outputCol="o", maxCategories=3, handleInvalid="keep"),
+            spark.Interaction(inputCols=["o", "x"], outputCol="p"),
+        ),
+        train={"v": vectors(*GRID), "x": doubles(1.0, 2.0, 3.0, 4.0, 5.0)},
+        rows={"v": vectors(*PROBED), "x": doubles(*UGLY[2:-1], -7.0, nullable=False)},
+        outputs=("p",),
+        older=True,
     ),
 ]
 

@@ -213,6 +213,17 @@ ROWS = [
         outputs=("o", "w"),
         chosen=True,
     ),
+    Row(  # a column under another name is that column: its labels go along
+        "querying/another-name",
+        (
+            spark.SQLTransformer(statement="SELECT *, upper(s) AS t FROM __THIS__"),
+            spark.StringIndexer(inputCol="t", outputCol="i", handleInvalid="skip"),
+            spark.SQLTransformer(statement="SELECT *, i AS j FROM __THIS__"),
+            spark.IndexToString(inputCol="j", outputCol="o"),
+        ),
+        rows={"s": texts("b", "a", "B", "ab", "A", "b")},
+        outputs=("o",),
+    ),
     *(
         Row(
             f"querying/refused-{name}",
@@ -232,6 +243,7 @@ ROWS = [
             ("parse", "SELECT *, CAST(s AS DOUBLE) AS o FROM __THIS__", r"o = CAST\(s AS DOUBLE\)"),
             ("nameless", "SELECT *, x + 1 FROM __THIS__", r"no name to x \+ 1"),
             ("where", "SELECT *, x + 1 AS o FROM __THIS__ WHERE rand() < 0.5", r"WHERE RAND\(\) < 0.5"),
+            ("twice", "SELECT *, k + 1 AS X FROM __THIS__", "there is such a column already"),
             ("window", "SELECT *, sum(x) OVER () AS o FROM __THIS__", r"o = SUM\(x\) OVER"),
         )
     ),

@@ -31,6 +31,12 @@ ROWS = [
         smoke=True,
     ),
     Row(
+        "refusals/back-by-a-binary-attribute",
+        (spark.IndexToString(inputCol="x", outputCol="s"),),
+        rows={"x": column("double", 0.0, 1.0, metadata={"ml_attr": {"type": "binary", "vals": ["n", "y"]}})},
+        refused="no nominal attribute with values",
+    ),
+    Row(
         "refusals/slice-names-nobody-has",
         (spark.VectorSlicer(inputCol="v", outputCol="o", names=["p"]),),
         rows={"v": V},
