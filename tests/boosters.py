@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,16 @@ _CLASSIFIER = ("rawPredictionCol", "probabilityCol", "predictionCol")
 _SYNAPSE = {"startIteration": 0, "numIterations": -1, "featuresShapCol": "", "predictDisableShapeCheck": False}
 
 
-def write_xgboost(path: Path, document: str, kind: str, params: Mapping[str, Any] | None = None) -> Path:
+def write_xgboost(
+    path: Path, document: str, kind: str, params: Mapping[str, Any] | None = None, before: Sequence[Stage] = ()
+) -> Path:
     """`kind`: Classifier, Regressor or Ranker; `document`: the booster as JSON."""
     names = _CLASSIFIER if kind == "Classifier" else ("predictionCol",)
     defaults = {"featuresCol": "features", "features_cols": [], "missing": float("nan"), "objective": None}
     defaults |= {name: name[:-3] for name in names}
-    write_pipeline(path, [Stage(f"xgboost.spark.estimator.SparkXGB{kind}Model", "X_1", params or {}, defaults)])
-    folder = path / "stages" / "0_X_1" / "model"
+    booster = Stage(f"xgboost.spark.estimator.SparkXGB{kind}Model", "X_1", params or {}, defaults)
+    write_pipeline(path, [*before, booster])
+    folder = path / "stages" / f"{len(before)}_X_1" / "model"
     folder.mkdir()
     pieces = [document[start : start + 4096] for start in range(0, len(document), 4096)]
     (folder / "part-00000").write_text("".join(f"{piece}\n" for piece in pieces))

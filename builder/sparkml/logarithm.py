@@ -31,8 +31,12 @@ _START, _FRACTION_BITS = 0x3F330000, 23  # the bits of 0.7, where the table begi
 
 
 def logf(x: np.float32) -> tuple[np.float32, np.float32]:
-    """ln x as the table gives it, and rounded rightly; x is a positive normal number."""
+    """ln x as the table gives it, and rounded rightly; x is not negative, and finite."""
+    if x == 0:
+        return np.float32(-np.inf), np.float32(-np.inf)
     bits = int(x.view(np.int32)) - _START
+    if x < np.finfo(np.float32).tiny:
+        bits = int((x * np.float32(2.0**_FRACTION_BITS)).view(np.int32)) - (_FRACTION_BITS << _FRACTION_BITS) - _START
     reciprocal, logarithm = _TABLE[(bits >> (_FRACTION_BITS - 4)) % 16]
     exponent = bits >> _FRACTION_BITS
     rest = float(x) * 2.0**-exponent * reciprocal - 1.0

@@ -23,7 +23,7 @@ class XGBoost:
     """`trees`' values are float32. `group` [T]: the class that a tree adds to. `base_score` [K] float32, as saved.
 
     `weights` [T] float32: DART's; None where trees are not weighted. `rounds` [R + 1]: where each round's trees begin.
-    `best`: the last round to ask, where training stopped early.
+    `best`: the last round to ask, where training stopped early. `version`: of the XGBoost that saved it.
     """
 
     objective: str
@@ -35,6 +35,7 @@ class XGBoost:
     weights: Array | None
     rounds: Array
     best: int | None
+    version: tuple[int, ...]
 
     def within(self, first: int, end: int) -> Array:
         """[T] bool: trees of rounds first to end, end not included."""
@@ -75,6 +76,7 @@ def read_xgboost(stage: SavedStage) -> XGBoost:
             weights,
             _rounds(model, classes, len(group)),
             None if best is None else int(best),
+            tuple(map(int, document["version"])),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise SourceError(f"{stage.uid}: model/ is no booster as XGBoost saves it ({error!r}).", fix=AGAIN) from error

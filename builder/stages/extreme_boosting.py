@@ -2,7 +2,8 @@
 
 What the trees add up to is XGBoost's to the bit; `single_precision` says what its links are good to.
 
-Compared with xgboost 2.1.4, 3.0.5, 3.1.1 and 3.2.0, which answer alike.
+Compared with xgboost 2.1.4, 3.0.5, 3.1.1 and 3.2.0, which answer alike, but for a probability of base_score that is
+nearly 0 or 1: `_bases`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ _FITTING = (
     "reg_lambda", "repartition_random_shuffle", "sampling_method", "scale_pos_weight", "subsample", "tree_method",
     "use_gpu", "validate_parameters", "validationIndicatorCol", "verbose", "verbosity", "weightCol", "xgb_model",
 )  # fmt: skip
+_LEAST = np.float32(1e-6)  # kRtEps of libxgboost
 _ABOVE = -1e-60  # a float32 that is not below 0 is a category
 
 Link = Callable[[Var], tuple[Var, Var | None]]
@@ -67,24 +69,23 @@ Link = Callable[[Var], tuple[Var, Var | None]]
 
 @dataclass(frozen=True)
 class _Margins:
-    """`var` [N, K] float32, XGBoost's margins; `other`, where C libraries differ in logf, what another makes of them.
+    """`sums` [N, K] float32: XGBoost's margins; a second one where C libraries differ in logf, what another makes of them.
 
     `lost` [N, 1] is infinite where a split is undecided.
     """
 
-    var: Var
-    other: Var | None
+    sums: Sequence[Var]
     lost: Var | None
     probes: tuple[Probe, ...]
 
     def linked(self, link: Link) -> tuple[Var, Var | None]:
         """The link's answer as float64, and its tolerance: how far the other margin's lies, and both their own."""
-        (answer, slack), other = link(self.var), None if self.other is None else link(self.other)
+        (answer, slack), *others = (link(each) for each in self.sums)
         answer = op.cast(answer, to=np.float64)
-        if other is not None:
-            there = op.cast(other[0], to=np.float64)
+        for other, more in others:
+            there = op.cast(other, to=np.float64)
             apart = op.where(op.equal(answer, there), constant(0.0), op.abs(op.sub(answer, there)))
-            slack = _both(_both(slack, other[1]), apart)
+            slack = _both(_both(slack, more), apart)
         return answer, _both(slack, self.lost)
 
 
@@ -117,17 +118,27 @@ def _weakened(stage: SavedStage) -> Word:
 
 
 def _bases(booster: XGBoost, stated: str) -> list[Array]:
-    """[K] float32: where the sums begin; a second one where the C libraries' logf differ."""
+    """[K] float32: where the sums begin; a second one where the C libraries' logf differ.
+
+    Of labels that are all alike XGBoost estimates a base_score of 0 or 1. As a probability it then refuses it itself, until
+    3.2: that keeps probabilities 1e-6 away from both. As the mean of counts 0 has the margin minus infinity.
+    """
     score, one = booster.base_score, np.float32(1.0)
-    with np.errstate(all="ignore"):
-        inside = {_LOGIT: one / score - one, _LOG: score}.get(stated)
-    if inside is None:
+    if stated == _NONE:
         return [score]
-    if not ((inside > 0) & np.isfinite(inside)).all():
-        raise Refused(f"its base_score {score.tolist()} has no {stated}.", fix="XGBoost itself refuses this booster.")
+    if stated == _LOGIT:
+        if booster.version >= (3, 2):
+            score = np.clip(score, _LEAST, one - _LEAST)
+        with np.errstate(all="ignore"):
+            score = one / score - one
+    if not ((score >= 0) & np.isfinite(score)).all():
+        raise Refused(
+            f"its base_score {booster.base_score.tolist()} has no {stated}: all that it predicts is NaN.",
+            fix="train with a base_score that the objective can predict.",
+        )
     sign = -one if stated == _LOGIT else one
-    found = [sign * np.array(side, dtype=np.float32) for side in zip(*(logf(x) for x in inside), strict=True)]
-    return found[:1] if (found[0] == found[1]).all() else found
+    by_table, nearest = (sign * np.array(side, dtype=np.float32) for side in zip(*map(logf, score), strict=True))
+    return [by_table] if (by_table == nearest).all() else [by_table, nearest]
 
 
 def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bases: list[Array]) -> _Margins:
@@ -160,12 +171,10 @@ def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bas
         )
         return sequential_sum(op.concat([op.unsqueeze(first, constant(np.array([1], dtype=np.int64))), leaves], axis=1))
 
-    totals = [summed(base) for base in (bases if given is None else bases[:1])]
-    moved = [op.not_(op.equal(numbers[0], end)) for end in numbers[1:]]
-    if given is not None and given.slack is not None:
-        moved.append(op.greater(given.slack, constant(0.0)))
+    own = [] if given is None else _sides(given)
+    moved = [op.not_(op.equal(sides[0], end)) for sides in (numbers, own) for end in sides[1:]]
     lost = undecided(any_of(op.concat(moved, axis=1))) if moved else None
-    return _Margins(totals[0], totals[1] if len(totals) > 1 else None, lost, _probes(columns, booster))
+    return _Margins([summed(base) for base in bases], lost, _probes(columns, booster))
 
 
 def _own_margin(
@@ -203,15 +212,9 @@ def _matrices(columns: Sequence[Column], features: int) -> list[Var]:
         raise Refused(
             f"{len(scalars)} feature columns; the model was fitted on {features}.", fix="give its own columns."
         )
-    sides = [_float32(x) for x in scalars]
-    both = [ends(x) for x in scalars]
-    found = [op.concat(sides, axis=1)]
-    for which in (0, 1) if any(both) else ():
-        moved = [
-            side if end is None else op.cast(end[which], to=np.float32) for side, end in zip(sides, both, strict=True)
-        ]
-        found.append(op.concat(moved, axis=1))
-    return found
+    parts = [_sides(x) for x in scalars]
+    most = max(map(len, parts))
+    return [op.concat([sides[which % len(sides)] for sides in parts], axis=1) for which in range(most)]
 
 
 def _scalar(column: Column) -> Number:
@@ -226,6 +229,11 @@ def _scalar(column: Column) -> Number:
 def _float32(x: Number) -> Var:
     """[N, 1], a null as NaN; integers rounded once."""
     return op.where(x.is_null(), single(np.nan), op.cast(x.var, to=np.float32))
+
+
+def _sides(x: Number) -> list[Var]:
+    """`_float32`; with a tolerance, also at both its ends."""
+    return [_float32(x), *(op.cast(end, to=np.float32) for end in ends(x) or ())]
 
 
 def _reading(x: Var, missing: np.float32) -> Var:
@@ -325,7 +333,7 @@ def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
             ObjFunction's PredTransform and ProbToMargin of libxgboost
     """
     booster = read_xgboost(stage)
-    if booster.objective not in _OBJECTIVES or booster.classes > 1:
+    if booster.objective not in _OBJECTIVES:
         raise _unknown(booster)
     stated, link = _OBJECTIVES[booster.objective]
     margins = _margins(stage, columns, booster, _bases(booster, stated))

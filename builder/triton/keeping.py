@@ -38,6 +38,17 @@ def keep(store: Store, path: str, beside: Files, manifest: bytes | memoryview | 
     return True
 
 
+def _noted(store: Store, path: str) -> Files:
+    """Raises UsageError where the note is not as `keep` writes it: then nothing says what was meant."""
+    try:
+        return {name: base64.b64decode(text, validate=True) for name, text in json.loads(store.read(path)).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{store.at(path)} is not as a publisher writes it ({error}).",
+            fix="remove that file and publish the version again: its settings are written anew.",
+        ) from error
+
+
 def _finish(store: Store, path: str, wanted: Files) -> None:
     put(store, path, wanted)
     for name in sorted(store.files(path), key=lambda name: name == PENDING):
@@ -52,9 +63,7 @@ def heal(store: Store, name: str) -> bool:
     """
     store.heal(name)
     for found in [path for path in store.files(name) if path.endswith(f"/{PENDING}")]:
-        noted = json.loads(store.read(f"{name}/{found}"))
-        wanted = {path: base64.b64decode(text) for path, text in noted.items()}
-        _finish(store, f"{name}/{found.removesuffix(f'/{PENDING}')}", wanted)
+        _finish(store, f"{name}/{found.removesuffix(f'/{PENDING}')}", _noted(store, f"{name}/{found}"))
     current = policy_at(store, name)
     if current.owner is None or not store.has(f"{name}/{current.owner}/{CONFIG}"):
         return False

@@ -347,6 +347,18 @@ def test_settings_that_were_begun_are_finished_by_the_next_publisher(five):
     assert not (five / "m" / "configs" / "gpu.pbtxt").exists()  # the new settings have none
 
 
+@pytest.mark.parametrize("noted", ["", "{", "[1]", '{"config.pbtxt": 7}', '{"config.pbtxt": "no base64"}'])
+def test_begun_settings_that_nobody_can_read_are_told_and_nothing_is_changed(five, noted):
+    (five / "m" / "5" / ".settings.json").write_text(noted)
+    before = {path: path.read_bytes() for path in five.rglob("*") if path.is_file() and path.name != ".lock"}
+
+    with pytest.raises(UsageError, match=r"5/\.settings\.json is not as a publisher writes it") as told:
+        write_version(five, "m", 4, {"model.onnx": bytes([4])}, tuned(4))
+
+    assert "remove that file" in told.value.fix
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def document(**more: object) -> dict[str, bytes]:
     told = {"name": "m", "source": {"digest": "d", "uri": "models:/m/1"}, "files": {"model.onnx": "0"}, "tools": {}}
     return {"model.onnx": b"graph", "manifest.json": json.dumps(told | more).encode()}

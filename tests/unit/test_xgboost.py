@@ -12,8 +12,14 @@ import xgboost
 from scipy.special import expit, softmax
 
 from builder.errors import ConversionRefused, SourceError
+from builder.graph.lowering import lower
+from builder.graph.session import in_process
 from builder.sparkml.logarithm import logf
+from builder.sparkml.reader import read_pipeline
+from builder.stages import all_rules
+from builder.types import Field, Scalar
 from tests.boosters import answers, around, beyond, write_xgboost
+from tests.saved import Stage
 
 N = 400
 DRAW = np.random.default_rng(0)
@@ -36,8 +42,7 @@ BOOSTERS = {
 def trained(objective, x=X, rounds=15, **params):
     label = LABEL if objective.startswith(("binary", "rank")) else REAL
     if objective.startswith("multi"):
-        label = np.arange(N) * 7 % 3
-        params["num_class"] = 3
+        label = np.arange(N) * 7 % params.setdefault("num_class", 3)
     if objective == "reg:logistic":
         label = REAL / 2
     if objective == "reg:quantileerror":
@@ -149,13 +154,45 @@ def test_a_rows_own_margin_stands_where_base_score_stood(objective, tmp_path):
         assert beyond(answered, "prediction", wanted) == 0
 
 
-@pytest.mark.parametrize(("objective", "booster"), [("multi:softprob", "gbtree"), ("binary:logistic", "dart")])
-def test_a_rows_own_margin_is_refused_where_it_is_not_one_number_or_weighted(objective, booster, tmp_path):
-    saved = document(trained(objective, booster=booster))
+@pytest.mark.parametrize(
+    ("objective", "params"), [("multi:softprob", {"num_class": 2}), ("binary:logistic", {"booster": "dart"})]
+)
+def test_a_rows_own_margin_is_refused_where_it_is_not_one_number_or_weighted(objective, params, tmp_path):
+    saved = document(trained(objective, **params))
     path = write_xgboost(tmp_path / "m", saved, "Classifier", {"base_margin_col": "m"})
 
     with pytest.raises(ConversionRefused, match="base_margin_col is set"):
         answers(path, X, m=X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("columns", "type", "reason"),
+    [
+        (["a"], "double", "1 feature columns; the model was fitted on 2"),
+        (["a", "b"], "boolean", "reads integers, floats"),
+    ],
+)
+def test_columns_that_are_not_the_models_are_refused(columns, type, reason, tmp_path):
+    saved = document(trained("reg:squarederror", x=X[:, :2]))
+    path = write_xgboost(tmp_path / "m", saved, "Regressor", {"features_cols": columns})
+
+    with pytest.raises(ConversionRefused, match=reason):
+        lower(read_pipeline(path), tuple(Field(name, Scalar(type), False) for name in columns), all_rules())
+
+
+@pytest.mark.parametrize("params", [{"features_cols": ["m"]}, {"features_cols": ["x"], "base_margin_col": "m"}])
+def test_where_a_tolerance_reaches_over_a_split_or_a_margins_rounding_nothing_is_decided(params, tmp_path):
+    booster = trained("reg:squarederror", x=np.exp(X[:, :1]), rounds=1, max_depth=1)
+    split = np.float32(json.loads(document(booster))["learner"]["gradient_booster"]["model"]["trees"][0]["split_conditions"][0])  # fmt: skip
+    tie = (float(split) + float(np.nextafter(split, np.float32(-np.inf)))) / 2
+    statement = {"statement": "SELECT *, exp(x) AS m FROM __THIS__"}
+    before = Stage("org.apache.spark.ml.feature.SQLTransformer", "S_1", statement)
+    path = write_xgboost(tmp_path / "m", document(booster), "Regressor", params, before=[before])
+    servable = lower(read_pipeline(path), (Field("x", Scalar("double"), False),), all_rules(), proof=True)
+
+    answered = in_process(servable)({"x": np.log([[tie], [tie * 1.001], [tie / 1.001]])})
+
+    assert answered["prediction__slack"][:, 0].tolist() == [np.inf, 0.0, 0.0]
 
 
 def test_a_linear_booster_is_refused_by_name(tmp_path):
@@ -190,6 +227,8 @@ def test_logf_is_the_c_librarys_or_the_nearest():
     numbers = np.exp(np.random.default_rng(0).uniform(-80, 80, 20_000)).astype(np.float32)
     numbers = np.concatenate([numbers, np.random.default_rng(1).uniform(0.5, 2, 20_000).astype(np.float32)])
 
+    numbers = np.concatenate([numbers, np.float32(2.0**-149) * np.arange(2000, dtype=np.float32) ** 2, [np.float32(0)]])
+
     found = [logf(x) for x in numbers]
 
     assert all(library.logf(float(x)) in pair for x, pair in zip(numbers, found, strict=True))
@@ -208,3 +247,46 @@ def test_where_c_libraries_differ_the_tolerance_says_so(objective, tmp_path):
 
     assert answered["prediction__slack"].max() > 0
     assert beyond(answered, "prediction", booster.inplace_predict(X.astype(np.float32))) == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "score", "margin"),
+    [
+        ([3, 1, 1], 1e-7, -16.118095), ([3, 1, 1], 0.99999994, 15.942385),
+        ([3, 2, 0], 1e-7, -13.81551), ([3, 2, 0], 0.99999994, 13.74516), ([3, 2, 0], 0.0, -13.81551), ([3, 2, 0], 1.0, 13.74516),
+    ],
+)  # fmt: skip
+def test_a_base_score_nearly_0_or_1_is_what_the_xgboost_that_saved_it_makes_of_it(version, score, margin, tmp_path):
+    """The margins are what xgboost 3.1.1 (and 2.1.4, and 3.0.5) and 3.2.0 answer."""
+    saved = json.loads(document(trained("binary:logistic", rounds=1, max_depth=1, reg_alpha=1e9)))
+    saved["version"], saved["learner"]["learner_model_param"]["base_score"] = version, f"[{score!r}]"
+
+    answered = answers(write_xgboost(tmp_path / "m", json.dumps(saved), "Classifier"), X[:2])
+
+    assert answered["rawPrediction"][:, 1].astype(np.float32).tolist() == [np.float32(margin)] * 2
+
+
+def test_a_classifier_of_another_objective_is_refused(tmp_path):
+    path = write_xgboost(tmp_path / "m", document(trained("binary:hinge")), "Classifier")
+
+    with pytest.raises(ConversionRefused, match="objective is binary:hinge with 1 answers"):
+        answers(path, X)
+
+
+@pytest.mark.parametrize("assembled", [True, False])
+def test_evidence_asks_at_each_features_cuts(assembled, tmp_path):
+    booster = trained("reg:squarederror", x=X[:, :2], rounds=3)
+    names, columns = ("a", "b"), {"inputCols": ["a", "b"], "outputCol": "features", "handleInvalid": "keep"}
+    before = [Stage("org.apache.spark.ml.feature.VectorAssembler", "V_1", columns)] if assembled else []
+    params = {} if assembled else {"features_cols": ["a", "b"]}
+    path = write_xgboost(tmp_path / "m", document(booster), "Regressor", params, before=before)
+
+    servable = lower(read_pipeline(path), tuple(Field(name, Scalar("double"), False) for name in names), all_rules())
+
+    asked = {probe.input: probe.thresholds for probe in servable.probes}
+    splits = booster.trees_to_dataframe()
+    for feature, name in enumerate(names):
+        splitting = np.unique(splits.Split[splits.Feature == f"f{feature}"].to_numpy().astype(np.float32))
+        cuts = (splitting.astype(np.float64) + np.nextafter(splitting, np.float32(-np.inf))) / 2
+        assert len(cuts) > 2
+        assert sorted(asked[name]) == cuts.tolist()

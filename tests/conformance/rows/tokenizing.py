@@ -132,6 +132,7 @@ REGEX = [
             ("anchor", "^a", {}),
             ("boundary", r"\b", {}),
             ("star", r"\s*", {}),
+            ("two-or-more", r"\s{2,}", {}),
             ("lazy", r"\s+?", {}),
             ("possessive", r"\s++", {}),
             ("look-around", "(?=a)", {}),

@@ -146,6 +146,9 @@ CLASSIFIERS = [
     _classifier("ternary-deep", TERNARY, max_depth=6, n_estimators=30, min_child_weight=0.01),
     _classifier("sure", n_estimators=200, learning_rate=1.0, reg_lambda=0.0, min_child_weight=0.0),
     _classifier("base-score", base_score=0.3),
+    _classifier("base-score-of-two-logarithms", base_score=0.2797499895095825),  # C libraries' logf differ of 1 / it - 1
+    _classifier("base-score-nearly-1", base_score=0.99999994),
+    _classifier("one-label", tuple(0.0 for _ in BINARY)),
     _classifier("one-round", n_estimators=1, max_depth=1),
     _classifier("dart", **DART),
     _classifier("dart-ternary", TERNARY, **DART),
@@ -154,6 +157,7 @@ CLASSIFIERS = [
     _classifier("stopped-early", **STOPPED, marks=HELD),
     _classifier("stopped-early-ternary", TERNARY, **{**STOPPED, "eval_metric": "mlogloss"}, marks=HELD),
     _classifier("rounds", iteration_range=[2, 5]),
+    _classifier("first-round", iteration_range=[0, 1]),
     _classifier("rounds-ternary-forest", TERNARY, **FOREST, iteration_range=[1, 3]),
     _classifier("missing-zero", missing=0.0),
     _classifier("missing-number", missing=-2.7),
@@ -175,6 +179,9 @@ REGRESSORS = [
     _regressor("reg:gamma", word="elementary"),
     _regressor("reg:tweedie", word="elementary"),
     _regressor("count:poisson", COUNTED, word="elementary", marks={"smoke": True}),
+    _regressor("count:poisson", tuple(0.0 for _ in COUNTED), name="counts-of-nothing", word="elementary"),
+    _regressor("count:poisson", COUNTED, name="base-score-subnormal", word="elementary", base_score=1e-40),
+    _regressor("reg:logistic", SHARE, name="base-score-nearly-0", word="elementary", base_score=2e-7),
     _regressor("survival:cox", word="elementary", eval_metric="rmse"),
     _regressor("binary:hinge", BINARY),
     _regressor("binary:logistic", BINARY, word="elementary"),
@@ -279,7 +286,24 @@ OWN_MARGIN += [
         outputs=("prediction",),
     ),
 ]  # fmt: skip
+SUMMED = [
+    Row(  # a margin and a feature that are sums
+        "xgboost/regressor-own-margin-and-columns-summed",
+        (
+            spark.LinearRegression(featuresCol="v", labelCol="target", predictionCol="m"),
+            spark.SparkXGBRegressor(**PLAIN, features_col=["m", "n", "f"], label_col="target", base_margin_col="m"),
+        ),
+        train={"v": vectors(*((i * 5 % 7 / 3, i * 3 % 11 / 7, i % 4 / 9) for i in range(N))), "n": TABLE["n"], "f": TABLE["f"], "target": doubles(*REAL)},
+        rows={"v": vectors(*((i % 7 / 3, i * 5 % 11 / 7, i % 4 / 9) for i in range(40))), "n": column("int", *(i % 9 - 1 for i in range(40))), "f": column("float", *(i % 13 / 3 - 2 for i in range(40)))},
+        outputs=("prediction",),
+        word="dot",
+    ),
+]  # fmt: skip
 REFUSED = [
+    _regressor("count:poisson", COUNTED, name="base-score-below-0", base_score=-1.0, marks={"refused": r"base_score \[-1.0\] has no log"}),
+    _regressor("reg:squarederror", name="rounds-beyond", iteration_range=[3, 9], marks={"refused": r"iteration_range \[3, 9\] is not within the model's 8 rounds"}),
+    _regressor("multi:softmax", TERNARY, name="classes", arbitrary_params_dict={"num_class": 3}, marks={"refused": "objective is multi:softmax with 3 answers a row"}),
+    _regressor("reg:squarederror", name="own-margin-dart", **DART, base_margin_col="m", marks={"more": {"m": doubles(*(0.5 for _ in range(N)))}, "refused": "base_margin_col is set for a booster of several classes or of weighted trees"}),
     _row(
         "regressor-contributions",
         spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"),
@@ -289,4 +313,4 @@ REFUSED = [
     ),
 ]  # fmt: skip
 
-ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + OWN_MARGIN + REFUSED
+ROWS = CLASSIFIERS + REGRESSORS + RANKERS + SHAPES + OWN_MARGIN + SUMMED + REFUSED
