@@ -19,11 +19,13 @@ class Scope:
     """What an expression may name, and how the session computes. `probes` gathers the values at which it decides.
 
     `rules`: sqlglot's name of an expression, or a function's own and (), → how it is computed.
+    `since(major, minor)`: whether that Spark or a newer one computes.
     """
 
     rules: Mapping[str, Rule]
     columns: Mapping[str, Column]
     ansi: bool
+    since: Callable[[int, int], bool]
     timezone: str | None = None
     probes: list[Probe] = field(default_factory=list)
     read: dict[str, Value] = field(default_factory=dict)  # columns that were met

@@ -144,7 +144,10 @@ def _round(even: bool) -> Rule:
 
 
 def _whole_number(up: bool) -> Rule:
-    return lambda scope, node: mathematics.whole(scope.all(node, "this")[0], scope.ansi, up=up)
+    def rule(scope: Scope, node: Any) -> Value:
+        return mathematics.whole(scope.all(node, "this")[0], fails=scope.ansi and scope.since(4, 3), up=up)
+
+    return rule
 
 
 def _whole(scope: Scope, node: Any, value: Value) -> int:

@@ -161,10 +161,10 @@ def nearest_even(a: Value) -> Value:
     return Value(DOUBLE, op.round(a.var), a.nulls, a.fails, unsure(a))
 
 
-def whole(a: Value, ansi: bool, *, up: bool) -> Value:
-    """floor and ceil: a long of a double, saturating, with ANSI failing beyond its ends (NaN is 0); a decimal of a decimal.
+def whole(a: Value, *, fails: bool, up: bool) -> Value:
+    """floor and ceil: a long of a double (NaN is 0), a decimal of a decimal.
 
-    Spark 4.0 saturates with ANSI too; 4.3 fails.
+    `fails`: whether a double beyond a long's ends fails, as with ANSI in Spark 4.3. Before, and without, it saturates.
     """
     if a.kind.integral:
         return replace(cast(a, LONG, ansi=False), origin=None, literal=None)
@@ -186,7 +186,7 @@ def whole(a: Value, ansi: bool, *, up: bool) -> Value:
     value = Value(LONG, stepped_to(a.var), a.nulls, a.fails, slack)
     moved, end = step(a.var), constant(2.0**63)
     beyond = op.or_(op.greater(moved, end), op.less(moved, op.neg(end)))
-    return value.failing(beyond, "the result overflows") if ansi else value
+    return value.failing(beyond, "the result overflows") if fails else value
 
 
 def rounded(a: Value, places: int, *, even: bool) -> Value:

@@ -62,7 +62,7 @@ def feature_hasher(stage: SavedStage, columns: Sequence[Column]) -> Vector:
     Shapes: [N, 1] each -> [N, numFeatures].
     Order:  numbers first, then strings and booleans, then the other categories, each in the order of `inputCols`.
     Null:   leaves the column out. A number that `inputCols` names twice counts once; a string twice, but with
-            `categoricalCols` once.
+            `categoricalCols`, and before Spark 4.0, once.
     Raises: Refused for a category of double, float or decimal: a graph cannot print it as Java does. And where the order
             of a sum hangs on the hash of a Scala set: three numbers or more in one slot, of more than four columns.
     Source: FeatureHasher.transform (ml/feature/FeatureHasher.scala, Spark 4.0.1)
@@ -71,7 +71,8 @@ def feature_hasher(stage: SavedStage, columns: Sequence[Column]) -> Vector:
     some = "categoricalCols" in stage.params
     chosen, each = stage.params.texts("categoricalCols") if some else (), {c.name: c for c in columns}
     numbers = [c for c in each.values() if _numeric(c) and c.name not in chosen]
-    texts = [c for c in (each.values() if some else columns) if not _numeric(c)]
+    once = some or not stage.since(4, 0)
+    texts = [c for c in (each.values() if once else columns) if not _numeric(c)]
     categories = [each[name] for name in dict.fromkeys(chosen) if name in each and _numeric(each[name])]
     real = [_real(c, width) for c in numbers if isinstance(c, Number)]
     shared = max((sum(one.slot == other.slot for other in real) for one in real), default=0)

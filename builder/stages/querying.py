@@ -60,7 +60,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     from builder.sql.functions import RULES
     from builder.sql.values import written
 
-    statement, scope = _statement(stage), Scope(RULES, columns, stage.ansi, stage.session.timezone)
+    statement, scope = _statement(stage), Scope(RULES, columns, stage.ansi, stage.since, stage.session.timezone)
     refused: list[Refused] = []
     masks: list[Mask] = []
     if statement.condition is not None:

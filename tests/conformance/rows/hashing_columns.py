@@ -83,7 +83,15 @@ ROWS = [
         numFeatures=1,
         refused="share a slot",
     ),
-    _mixed("features-a-column-twice", "real", "text", "yes", again=("real", "text", "real", "yes"), numFeatures=64),
+    _mixed(
+        "features-a-column-twice",
+        "real",
+        "text",
+        "yes",
+        again=("real", "text", "real", "yes"),
+        numFeatures=64,
+        older=True,
+    ),
     _mixed(
         "features-a-column-twice-and-categories",
         *("real", "text", "whole"),
