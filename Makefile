@@ -28,7 +28,7 @@ table: install  ## after a change of the rules: the support table, as data and i
 	$(BIN)/python -m tests.house.table
 
 conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
-	.venv-spark35/bin/python -m tests.conformance.record --older
+	.venv-spark35/bin/python -m tests.conformance.record
 	CONFORMANCE=all $(BIN)/python -m pytest tests/conformance
 
 random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared (PIPELINES=1000: so many)
@@ -43,7 +43,8 @@ mutants: install  ## each line of the rules spoilt in turn: some recorded answer
 
 .venv-spark35/installed:
 	$(PYTHON) -m venv .venv-spark35
-	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools
+	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools \
+	  'xgboost-cpu==3.2.0' scikit-learn
 	touch $@
 
 releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the oldest, the default and the newest Triton's onnxruntime

@@ -1,6 +1,6 @@
 """Ask real Spark: fit each row's pipeline, save it, let it answer the row's rows, and keep all of it on disk.
 
-    python -m tests.conformance.record [--older] [--smoke] [ID …]
+    python -m tests.conformance.record [--smoke] [ID …]
 
 Runs under any interpreter with pyspark ≥ 3.5, numpy, pandas and pyarrow in it; imports nothing of builder. What the
 cache already holds under a row's digest and this Spark's version is not asked again; with nothing to ask, no JVM starts.
@@ -303,14 +303,12 @@ def _session() -> Iterator[Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ids", nargs="*", help="rows, or families (`trees`); all of them where none is given")
-    parser.add_argument("--older", action="store_true", help="only the rows marked `older`")
     parser.add_argument("--smoke", action="store_true", help="only the rows marked `smoke`")
     given = parser.parse_args()
     rows = [
         row
         for row in TABLE.values()
         if (not given.ids or row.id in given.ids or row.id.split("/")[0] in given.ids)
-        and (row.older or not given.older)
         and (row.smoke or not given.smoke)
     ]
     troubles = record(rows)

@@ -125,8 +125,8 @@ class Row:
     `train` is None for transformers alone. `outputs` are the columns compared, and exactly what lowering chooses by
     default unless `chosen`. `undecided` is how many labels may differ, their margin lying inside the tolerance.
     `refused` is the regular expression of a refusal: such a row is saved and never answered. `smoke` rows run in
-    `make test`, `older` ones also against Spark 3.5. `notyet` is a reason: the row must fail, strictly. `conf` is what
-    Spark's session is told before it answers, and no saved model tells: ANSI mode, time zone.
+    `make test`. `notyet` is a reason: the row must fail, strictly. `conf` is what Spark's session is told before it
+    answers, and no saved model tells: ANSI mode, time zone.
     """
 
     id: str
@@ -140,7 +140,6 @@ class Row:
     refused: str = ""
     notyet: str = ""
     smoke: bool = False
-    older: bool = False
     conf: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -43,7 +43,6 @@ ROWS = [
             outputs=("topicDistribution",),
             word="iterative",
             smoke=(k, seed) == (3, 5),
-            older=(k, seed) == (3, 5),
         )
         for k, seed in ((3, 5), (2, 0), (7, -123456789012345), (40, 2**62 + 12345))
     ),

@@ -46,7 +46,6 @@ ROWS = [
             rows=MIXED,
             outputs=("o",),
             smoke=True,
-            older=handle == "keep",
         )
         for handle in ("error", "skip", "keep")
     ),
@@ -107,7 +106,6 @@ ROWS = [
         rows={"v": vectors(*rolled(UGLY, 5), metadata=width(5))},
         outputs=("o",),
         smoke=True,
-        older=True,
     ),
     Row(
         "assembling/slice-sparse",

@@ -22,7 +22,6 @@ ROWS = [
             rows={"x": doubles(*around(*SPLITS), *UGLY, -0.0, nullable=False)},
             outputs=("o",),
             smoke=True,
-            older=handle == "keep",
         )
         for handle in ("error", "skip", "keep")
     ),
@@ -127,7 +126,6 @@ ROWS = [
             rows={"x": doubles(*around(threshold), *UGLY, nullable=False)},
             outputs=("o",),
             smoke=threshold == 0.1,
-            older=threshold == 0.1,
         )
         for threshold in (0.1, 0.0, -2.7)
     ),

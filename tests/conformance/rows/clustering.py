@@ -36,7 +36,6 @@ ROWS = [
             outputs=("prediction",),
             word="dot",
             smoke=k == 3,
-            older=k == 3 and measure == "euclidean",
         )
         for measure in ("euclidean", "cosine")
         for k in (2, 3, 6)
@@ -115,7 +114,6 @@ ROWS = [
             outputs=("prediction",),
             word="dot",
             smoke=k == 4,
-            older=k == 4,
         )
         for measure in ("euclidean", "cosine")
         for k in (2, 4, 11)

@@ -72,13 +72,11 @@ BACK = [
         "back",
         spark.IndexToString(inputCol="x", outputCol="o", labels=["a", "ß", ""]),
         rows={"x": firm(0.0, -0.0, -0.9, -1.0, 0.99, 1.0, 2.5, 2.999999, 3.0, NAN, INF, -INF, 1e308, 5e-324)},
-        older=True,
     ),
     _row(
         "back-null",
         spark.IndexToString(inputCol="x", outputCol="o", labels=["a", "ß", ""]),
         rows={"x": column("int", 0, None, 2, 3, -1)},
-        older=True,
     ),
 ]
 

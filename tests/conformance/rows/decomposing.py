@@ -18,7 +18,6 @@ ROWS = [
             outputs=("o",),
             word="dot",
             smoke=k == 3,
-            older=k == 3,
         )
         for k in (1, 3, 4)
     ),

@@ -33,7 +33,6 @@ def _row(
         word=word,
         undecided=undecided,
         smoke=smoke,
-        older=smoke,
     )
 
 

@@ -30,7 +30,6 @@ def _cut(name: str, columns: str, smoke: bool = False, **params: Any) -> Row:
         rows={each: ASKED[each] for each in columns},
         outputs=tuple(f"{each}o" for each in columns),
         smoke=smoke,
-        older=smoke,
     )
 
 

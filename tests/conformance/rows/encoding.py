@@ -23,7 +23,7 @@ NOMINAL = {"ml_attr": {"type": "nominal", "name": "x", "num_vals": 4}}
 ROWS = [
     _encoded("drop-keep", True, "keep", smoke=True),
     _encoded("all-keep", False, "keep", smoke=True),
-    _encoded("drop-error", True, "error", smoke=True, older=True),
+    _encoded("drop-error", True, "error", smoke=True),
     _encoded("all-error", False, "error"),
     *(
         Row(

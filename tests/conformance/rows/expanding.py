@@ -65,7 +65,6 @@ def _dct(slots: int, inverse: bool, smoke: bool = False) -> Row:
         outputs=("o",),
         word="dot",
         smoke=smoke,
-        older=slots == 6,
     )
 
 
@@ -113,7 +112,6 @@ ROWS = [
             rows={"v": vectors(*rolled(UGLY, 3), *ZERO_FIRST, metadata=width(3))},
             outputs=("o",),
             smoke=degree == 3,
-            older=degree == 3,
         )
         for degree in (1, 2, 3, 4)
     ),
@@ -237,7 +235,6 @@ ROWS = [
               "x": doubles(1 / 3, -0.0, INF, 3.1, None, -INF)},
         outputs=("o",),
         smoke=True,
-        older=True,
     ),
     Row(
         "expanding/interaction-vectors",

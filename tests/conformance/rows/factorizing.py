@@ -23,7 +23,6 @@ def _row(kind: str, name: str, outputs: tuple[str, ...], smoke: bool, undecided:
         word="elementary" if classifies else "dot",
         undecided=undecided,
         smoke=smoke,
-        older=smoke,
     )
 
 

@@ -47,7 +47,6 @@ def _formula(
         chosen=chosen,
         word=word,
         smoke=smoke,
-        older=smoke,
     )
 
 

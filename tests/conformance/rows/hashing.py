@@ -39,7 +39,7 @@ def _hashed(name: str, width: int, binary: bool = False, **marks: Any) -> Row:
 
 
 HASHED = [
-    _hashed("tf", 16, smoke=True, older=True),
+    _hashed("tf", 16, smoke=True),
     _hashed("tf-one-slot", 1),
     _hashed("tf-three-slots", 3),
     _hashed("tf-odd", 1009),
@@ -52,7 +52,7 @@ def _counted(name: str, stage: Any, **marks: Any) -> Row:
 
 
 COUNTED = [
-    _counted("counts", spark.CountVectorizer(inputCol="w", outputCol="v"), smoke=True, older=True),
+    _counted("counts", spark.CountVectorizer(inputCol="w", outputCol="v"), smoke=True),
     _counted("counts-binary", spark.CountVectorizer(inputCol="w", outputCol="v", binary=True)),
     _counted("counts-two-or-more", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=2.0)),
     _counted("counts-two-or-more-binary", spark.CountVectorizer(inputCol="w", outputCol="v", minTF=2.0, binary=True)),
@@ -86,7 +86,6 @@ IDFS = [
         rows={"w": WORDS},
         outputs=("v",),
         smoke=least == 0,
-        older=least == 0,
     )
     for least in (0, 2)
 ] + [
@@ -145,7 +144,6 @@ READ = [
         CLASSIFIED,
         262144,
         smoke=True,
-        older=True,
     ),
     _read_by(
         "few-coefficients",
@@ -302,7 +300,6 @@ EMBEDDED = [
         rows={"w": WORDS},
         outputs=("v",),
         smoke=size == 5,
-        older=size == 5,
     )
     for size, least in ((1, 0), (5, 0), (33, 2))
 ] + [

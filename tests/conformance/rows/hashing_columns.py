@@ -24,14 +24,14 @@ def _mixed(
     outputs: tuple[str, ...] = ("v",),
     **params: Any,
 ) -> Row:
-    marks = {key: params.pop(key) for key in ("smoke", "older", "refused") if key in params}
+    marks = {key: params.pop(key) for key in ("smoke", "refused") if key in params}
     used = {name: rows[name] for name in columns}
     stage = spark.FeatureHasher(inputCols=[*columns, *again], outputCol="v", **params)
     return Row(f"hashing/{name}", (stage,), rows=used, outputs=outputs, **marks)
 
 
 ROWS = [
-    _mixed("features", *MIXED, numFeatures=64, smoke=True, older=True),
+    _mixed("features", *MIXED, numFeatures=64, smoke=True),
     _mixed(
         "features-not-a-number",
         "x",
@@ -90,7 +90,6 @@ ROWS = [
         "yes",
         again=("real", "text", "real", "yes"),
         numFeatures=64,
-        older=True,
     ),
     _mixed(
         "features-a-column-twice-and-categories",

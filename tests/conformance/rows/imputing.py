@@ -9,9 +9,7 @@ from tests.conformance.row import INF, NAN, UGLY, Column, Row, column, doubles, 
 TRAINED = (1 / 3, -2.7, 3.1, 0.1, NAN, 0.1, None, 16777217.0)
 
 
-def _imputed(
-    name: str, trained: Column, asked: Column, smoke: bool = False, older: bool = False, **params: object
-) -> Row:
+def _imputed(name: str, trained: Column, asked: Column, smoke: bool = False, **params: object) -> Row:
     return Row(
         f"imputing/{name}",
         (spark.Imputer(inputCol="x", outputCol="o", **params),),
@@ -19,16 +17,12 @@ def _imputed(
         rows={"x": asked},
         outputs=("o",),
         smoke=smoke,
-        older=older,
     )
 
 
 ROWS = [
     *(
-        _imputed(
-            strategy, doubles(*TRAINED), doubles(*UGLY, None), strategy=strategy, smoke=strategy == "mean",
-            older=strategy == "median",
-        )
+        _imputed(strategy, doubles(*TRAINED), doubles(*UGLY, None), strategy=strategy, smoke=strategy == "mean")
         for strategy in ("mean", "median", "mode")
     ),
     _imputed("missing-value", doubles(-1.0, 3.1, -2.7, 1 / 3), doubles(-1.0, -0.9999999999999999, 1.0, None, 0.0, INF),

@@ -39,7 +39,7 @@ def _indexed(name: str, trained: Column, asked: Column, handle: str = "keep", **
 STRINGS = [
     _indexed("keep", TRAINED, ASKED, smoke=True),
     _indexed("skip", TRAINED, ASKED, "skip"),
-    _indexed("error", TRAINED, ASKED, "error", smoke=True, older=True),
+    _indexed("error", TRAINED, ASKED, "error", smoke=True),
     *(
         Row(
             f"indexing/{order}",
@@ -152,21 +152,18 @@ BACK = [
         },
         outputs=("s",),
         smoke=True,
-        older=True,
     ),
     Row(
         "indexing/back-nan",
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(NAN, 1.0, 1 / 3, nullable=False)},
         outputs=("s",),
-        older=True,
     ),
     Row(
         "indexing/back-null",
         (spark.IndexToString(inputCol="x", outputCol="s", labels=["a", "b"]),),
         rows={"x": doubles(None, 1.0, 0.0)},
         outputs=("s",),
-        older=True,
     ),
     Row(
         "indexing/back-integers",
@@ -254,7 +251,6 @@ VECTORS = [
             rows={"v": vectors(*PROBED)},
             outputs=("o",),
             smoke=True,
-            older=handle == "keep",
         )
         for handle in ("error", "skip", "keep")
     ),
@@ -345,7 +341,6 @@ VECTORS = [
         train={"v": vectors(*GRID), "x": doubles(1.0, 2.0, 3.0, 4.0, 5.0)},
         rows={"v": vectors(*PROBED), "x": doubles(*UGLY[2:-1], -7.0, nullable=False)},
         outputs=("p",),
-        older=True,
     ),
 ]
 

@@ -29,7 +29,6 @@ def _row(
     asked: tuple[object, ...],
     outputs: tuple[str, ...] = CLASSIFIED,
     smoke: bool = False,
-    older: bool = False,
     undecided: int = 0,
     **params: object,
 ) -> Row:
@@ -42,7 +41,6 @@ def _row(
         word="elementary",
         undecided=undecided,
         smoke=smoke,
-        older=older,
     )
 
 
@@ -86,7 +84,7 @@ TIES = {
 
 ROWS = [
     *(
-        _row("", kind, *given, smoke=kind in ("multinomial", "gaussian"), older=kind == "multinomial", undecided=TIES[kind])
+        _row("", kind, *given, smoke=kind in ("multinomial", "gaussian"), undecided=TIES[kind])
         for kind, given in KINDS.items()
     ),
     *(_row("-thresholds", kind, *given, thresholds=[0.5, 0.1, 0.0]) for kind, given in KINDS.items()),

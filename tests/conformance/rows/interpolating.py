@@ -24,7 +24,6 @@ def _row(name: str, xs: tuple[float, ...], ys: tuple[float, ...], *, nullable: b
         rows={"x": asked},
         outputs=("prediction",),
         smoke=smoke,
-        older=smoke,
     )
 
 

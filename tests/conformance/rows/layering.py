@@ -28,7 +28,6 @@ def _row(
         outputs=outputs,
         word="elementary",
         smoke=smoke,
-        older=smoke,
     )
 
 

@@ -24,7 +24,6 @@ def _logistic(
     name: str,
     labels: tuple[float, ...],
     smoke: bool = False,
-    older: bool = False,
     asked: tuple[object, ...] = ASKED,
     **params: object,
 ) -> Row:
@@ -36,11 +35,10 @@ def _logistic(
         outputs=CLASSIFIED,
         word="elementary",
         smoke=smoke,
-        older=older,
     )
 
 
-def _regressed(name: str, stage: Stage, smoke: bool = False, older: bool = False) -> Row:
+def _regressed(name: str, stage: Stage, smoke: bool = False) -> Row:
     return Row(
         f"linear/{name}",
         (stage,),
@@ -49,11 +47,10 @@ def _regressed(name: str, stage: Stage, smoke: bool = False, older: bool = False
         outputs=("prediction",),
         word="dot",
         smoke=smoke,
-        older=older,
     )
 
 
-def _machine(name: str, smoke: bool = False, older: bool = False, **params: object) -> Row:
+def _machine(name: str, smoke: bool = False, **params: object) -> Row:
     return Row(
         f"linear/svc-{name}",
         (spark.LinearSVC(maxIter=10, **params),),
@@ -62,12 +59,11 @@ def _machine(name: str, smoke: bool = False, older: bool = False, **params: obje
         outputs=("rawPrediction", "prediction"),
         word="dot",
         smoke=smoke,
-        older=older,
     )
 
 
 LOGISTIC = [
-    _logistic("binary", BINARY, smoke=True, older=True),
+    _logistic("binary", BINARY, smoke=True),
     _logistic("threshold-low", BINARY, threshold=0.2, smoke=True),
     _logistic("threshold-high", BINARY, threshold=0.7),
     _logistic("threshold-0", BINARY, threshold=0.0),
@@ -85,7 +81,7 @@ LOGISTIC = [
         lowerBoundsOnCoefficients=spark.Matrices.dense(1, 4, [-0.1, 0.0, -5.0, 0.0]),
         upperBoundsOnIntercepts=spark.Vectors.dense([0.1]),
     ),
-    _logistic("multinomial", TERNARY, smoke=True, older=True),
+    _logistic("multinomial", TERNARY, smoke=True),
     _logistic("five", FIVE),
     _logistic("multinomial-thresholds", TERNARY, thresholds=[0.5, 0.2, 0.3], smoke=True),
     _logistic("multinomial-zero-threshold", TERNARY, thresholds=[0.5, 0.0, 0.3]),
@@ -190,7 +186,7 @@ LOGISTIC = [
 ]
 
 REGRESSION = [
-    _regressed("regression", spark.LinearRegression(solver="normal"), smoke=True, older=True),
+    _regressed("regression", spark.LinearRegression(solver="normal"), smoke=True),
     _regressed("regression-no-intercept", spark.LinearRegression(fitIntercept=False)),
     _regressed("regression-sparse", spark.LinearRegression(regParam=0.5, elasticNetParam=1.0), smoke=True),
     _regressed("regression-ridge", spark.LinearRegression(regParam=0.3, standardization=False)),
@@ -230,7 +226,7 @@ REGRESSION = [
 ]
 
 MACHINES = [
-    _machine("default", smoke=True, older=True),
+    _machine("default", smoke=True),
     _machine("threshold", threshold=0.3, smoke=True),
     _machine("threshold-negative", threshold=-1.3),
     _machine("threshold-infinite", threshold=float("inf")),

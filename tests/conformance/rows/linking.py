@@ -18,7 +18,6 @@ def _row(
     label: tuple[float, ...],
     *,
     smoke: bool = False,
-    older: bool = False,
     outputs: tuple[str, ...] = ("prediction",),
     offset: Column | None = None,
     asked: tuple[object, ...] = MANY,
@@ -37,7 +36,6 @@ def _row(
         word="elementary",
         undecided=undecided,
         smoke=smoke,
-        older=older,
     )
 
 
@@ -47,11 +45,11 @@ OFFSETS = doubles(*((i * 7 % 11) / 13 - 0.3 for i in range(N)))
 GIVEN = (0.1, -2.7, None, 1 / 3, 0.0, -0.0, 1e-30, 16777217.0, -700.0, 700.0)
 
 ROWS = [
-    _row("gaussian", REAL, **LINKED, smoke=True, older=True),
+    _row("gaussian", REAL, **LINKED, smoke=True),
     _row("gaussian-identity", REAL, family="gaussian", link="identity"),
     _row("gaussian-log", POSITIVE, family="gaussian", link="log", **LINKED),
     _row("gaussian-inverse", POSITIVE, family="Gaussian", link="Inverse", **LINKED),
-    _row("binomial", BINARY, family="binomial", **LINKED, older=True),
+    _row("binomial", BINARY, family="binomial", **LINKED),
     _row("binomial-logit", BINARY, family="binomial", link="logit"),
     _row("binomial-probit", BINARY, family="binomial", link="probit", **LINKED, smoke=True),
     _row("binomial-probit-near-even", BINARY, family="binomial", link="probit", asked=SMALL, **LINKED),

@@ -19,7 +19,6 @@ ROWS = [
             outputs=("probability", "prediction"),
             word="iterative",
             smoke=(name, k) == ("plane", 3),
-            older=(name, k) == ("plane", 3),
         )
         for name, points in (("plane", PLANE), ("blobs", BLOBS), ("close", CLOSE), ("line", tuple((x,) for x, _ in PLANE)))
         for k in (2, 3)

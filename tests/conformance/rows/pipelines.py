@@ -44,9 +44,9 @@ FOREST = spark.RandomForestClassifier(numTrees=12, maxDepth=5, seed=5)
 GBT = spark.GBTRegressor(labelCol="delay", maxIter=6, maxDepth=3, seed=5)
 
 ROWS = [
-    _flight("logistic", LABELLED, *PREPARED, _standard(), LOGISTIC, outputs=CLASSIFIED, word="elementary", smoke=True, older=True),
-    _flight("forest", LABELLED, *PREPARED, _standard(False), FOREST, outputs=CLASSIFIED, smoke=True, older=True),
-    _flight("boosted", *PREPARED, _standard(), GBT, outputs=("prediction",), word="dot", smoke=True, older=True),
+    _flight("logistic", LABELLED, *PREPARED, _standard(), LOGISTIC, outputs=CLASSIFIED, word="elementary", smoke=True),
+    _flight("forest", LABELLED, *PREPARED, _standard(False), FOREST, outputs=CLASSIFIED, smoke=True),
+    _flight("boosted", *PREPARED, _standard(), GBT, outputs=("prediction",), word="dot", smoke=True),
     _flight("minmax-machine", LABELLED, *PREPARED, spark.MinMaxScaler(inputCol="raw", outputCol="features"),
             spark.LinearSVC(maxIter=5), outputs=("rawPrediction", "prediction"), word="dot"),
     _flight("robust-linear", *PREPARED, spark.RobustScaler(inputCol="raw", outputCol="features", withCentering=True),
@@ -65,11 +65,11 @@ ROWS = [
             spark.IndexToString(inputCol="prediction", outputCol="answer", labels=["late", "on time"]),
             outputs=(*CLASSIFIED, "answer"), smoke=True),
     _flight("nested", spark.Pipeline(stages=[LABELLED, spark.Pipeline(stages=list(PREPARED))]),
-            spark.Pipeline(stages=[_standard(), LOGISTIC]), outputs=CLASSIFIED, word="elementary", smoke=True, older=True),
+            spark.Pipeline(stages=[_standard(), LOGISTIC]), outputs=CLASSIFIED, word="elementary", smoke=True),
     _flight("cross-validated", LABELLED, *PREPARED, _standard(False),
             spark.CrossValidator(estimator=FOREST, evaluator=spark.MulticlassClassificationEvaluator(), numFolds=2, seed=1,
                                  estimatorParamMaps=[{"maxDepth": 2}, {"maxDepth": 4}]),
-            outputs=CLASSIFIED, smoke=True, older=True),
+            outputs=CLASSIFIED, smoke=True),
     _flight("cross-validated-pipeline",
             spark.CrossValidator(estimator=spark.Pipeline(stages=[LABELLED, *PREPARED, _standard(), LOGISTIC]),
                                  evaluator=spark.MulticlassClassificationEvaluator(), numFolds=2, seed=1, estimatorParamMaps=[{}]),

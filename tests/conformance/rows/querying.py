@@ -155,7 +155,7 @@ ROWS = [
     ),
     query("casts", _CAST_TEXTS, _WIDE, False, smoke=True),
     *(query(f"cast-{text[5:-1]}".replace(" ", "-"), {"o": text}, _NEAR, True) for text in _CAST_TEXTS if "q" not in text),
-    *(query("exact", _EXACT, _NUMBERS, ansi, older=ansi) for ansi in (False, True)),
+    *(query("exact", _EXACT, _NUMBERS, ansi) for ansi in (False, True)),
     *(query("smooth", _SMOOTH, _FLOW, ansi, word="elementary", smoke=ansi) for ansi in (False, True)),
     *(query("logic", _TRUTH, _LOGIC, ansi, smoke=ansi) for ansi in (False, True)),
     query("lazy", _TRIES, _LAZY, False),
@@ -178,7 +178,6 @@ ROWS = [
         outputs=("prediction",),
         word="dot",
         smoke=True,
-        older=True,
     ),
     Row(  # what nobody reads need not be converted
         "querying/unread",

@@ -48,7 +48,6 @@ ROWS = [
             rows=asked("int", (1, 2147483647, -2147483647, 6, 2147483646, None), (10, 14, 15, None)),
             outputs=("prediction",),
             smoke=True,
-            older=True,
         )
         for strategy in ("nan", "drop")
     ),

@@ -23,9 +23,7 @@ SPARSE = (
 )
 
 
-def _scaled(
-    name: str, stage: Stage, smoke: bool = False, older: bool = False, trained=TRAINED, asked=ASKED, known=None
-) -> Row:
+def _scaled(name: str, stage: Stage, smoke: bool = False, trained=TRAINED, asked=ASKED, known=None) -> Row:
     return Row(
         f"scaling/{name}",
         (stage,),
@@ -33,7 +31,6 @@ def _scaled(
         rows={"v": vectors(*asked, metadata=known)},
         outputs=("o",),
         smoke=smoke,
-        older=older,
     )
 
 
@@ -41,25 +38,24 @@ IO = {"inputCol": "v", "outputCol": "o"}
 
 ROWS = [
     *(
-        _scaled(f"standard-mean-{mean}-std-{std}", spark.StandardScaler(withMean=mean, withStd=std, **IO),
-                smoke=mean, older=mean and std)
+        _scaled(f"standard-mean-{mean}-std-{std}", spark.StandardScaler(withMean=mean, withStd=std, **IO), smoke=mean)
         for mean in (True, False)
         for std in (True, False)
     ),
     *(
         _scaled(f"robust-center-{center}-scale-{scale}",
                 spark.RobustScaler(withCentering=center, withScaling=scale, lower=0.2, upper=0.8, **IO),
-                smoke=center and scale, older=center and scale)
+                smoke=center and scale)
         for center in (True, False)
         for scale in (True, False)
     ),
     _scaled("robust-default", spark.RobustScaler(**IO)),
     _scaled("minmax-default", spark.MinMaxScaler(**IO), smoke=True),
-    _scaled("minmax-range", spark.MinMaxScaler(min=-1.7, max=2.3, **IO), smoke=True, older=True),
+    _scaled("minmax-range", spark.MinMaxScaler(min=-1.7, max=2.3, **IO), smoke=True),
     _scaled("minmax-thirds", spark.MinMaxScaler(min=1 / 3, max=2 / 3, **IO)),
     _scaled("minmax-overflow", spark.MinMaxScaler(min=-1.7, max=2.3, **IO), trained=HUGE, asked=(*HUGE, *rolled(UGLY, 4))),
     _scaled("minmax-huge-range", spark.MinMaxScaler(min=-1e308, max=1.1e308, **IO)),
-    _scaled("maxabs", spark.MaxAbsScaler(**IO), smoke=True, older=True),
+    _scaled("maxabs", spark.MaxAbsScaler(**IO), smoke=True),
     _scaled("maxabs-overflow", spark.MaxAbsScaler(**IO), trained=HUGE, asked=(*HUGE, *rolled(UGLY, 4))),
     _scaled("standard-overflow", spark.StandardScaler(withMean=True, **IO), trained=HUGE, asked=(*HUGE, *rolled(UGLY, 4))),
     _scaled("standard-nan-trained", spark.StandardScaler(withMean=True, **IO), trained=((NAN, 1.0), (1.0, 2.5), (3.0, INF)),
@@ -84,7 +80,6 @@ ROWS = [
             outputs=("o",),
             word="elementary" if p not in (1.0, 2.0, INF) else "bit",
             smoke=p in (2.0, 3.0),
-            older=p == 2.0,
         )
         for p in (1.0, 2.0, 3.0, 1.5, INF)
     ),
@@ -106,7 +101,6 @@ ROWS = [
         rows={"v": vectors(*ASKED)},
         outputs=("o",),
         smoke=True,
-        older=True,
     ),
     Row(
         "scaling/product-sparse-vector",

@@ -45,7 +45,7 @@ def _selected(
     known = known or width(5)
     train = {"v": vectors(*trained, metadata=known), "label": doubles(*LABELS)}
     return Row(f"selecting/{name}", (stage,) if isinstance(stage, Stage) else stage, train=train,
-               rows={"v": vectors(*asked, metadata=known)}, outputs=("o",), smoke=smoke, older=smoke, **more)  # fmt: skip
+               rows={"v": vectors(*asked, metadata=known)}, outputs=("o",), smoke=smoke, **more)  # fmt: skip
 
 
 ROWS = [

@@ -24,7 +24,6 @@ ROWS = [
             rows={"v": vectors(*SETS, *HOSTILE, *(sparse(7, {i: 1.0}) for i in range(7)), metadata=width(7))},
             outputs=("o",),
             smoke=tables == 5,
-            older=tables == 5,
         )
         for tables in (1, 5)
     ),
@@ -71,7 +70,6 @@ ROWS = [
             outputs=("o",),
             word="dot",
             smoke=tables == 4,
-            older=tables == 4,
         )
         for tables, length in ((1, 0.7), (4, 1 / 3), (3, 1e-3), (2, 1.0 + 1e-9))
     ),

@@ -21,7 +21,6 @@ def _row(name: str, outputs: tuple[str, ...] = ("prediction",), *, smoke: bool =
         outputs=outputs,
         word="elementary",
         smoke=smoke,
-        older=smoke,
     )
 
 

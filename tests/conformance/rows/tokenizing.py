@@ -63,7 +63,7 @@ WORDS = column(
 
 
 def _tokens(name: str, rows: Column = PUNCTUATED, **params: Any) -> Row:
-    marks = {key: params.pop(key) for key in ("smoke", "older", "refused") if key in params}
+    marks = {key: params.pop(key) for key in ("smoke", "refused") if key in params}
     return Row(
         f"tokenizing/{name}",
         (spark.RegexTokenizer(inputCol="s", outputCol="t", **params),),
@@ -80,7 +80,6 @@ TOKENIZER = [
         rows={"s": SENTENCES},
         outputs=("t",),
         smoke=True,
-        older=True,
     ),
     Row(
         "tokenizing/tokenizer-plain",
@@ -115,7 +114,7 @@ REGEX = [
     _tokens("regex-alternatives", pattern=r"\s+|,|\.|:"),
     _tokens("regex-single-alternatives", pattern=r"\s|,", minTokenLength=0),
     _tokens("regex-digits", pattern=r"\d+", minTokenLength=0),
-    _tokens("regex-words", pattern=r"\w+", gaps=False, smoke=True, older=True),
+    _tokens("regex-words", pattern=r"\w+", gaps=False, smoke=True),
     _tokens("regex-found-cased", pattern="[A-Z]+", gaps=False, toLowercase=False),
     _tokens("regex-characters", pattern=".", gaps=False),
     _tokens("regex-not-spaces", pattern=r"\S+", gaps=False, minTokenLength=2),
@@ -148,7 +147,7 @@ REGEX = [
 
 
 def _stops(name: str, rows: Column = WORDS, **params: Any) -> Row:
-    marks = {key: params.pop(key) for key in ("smoke", "older", "refused") if key in params}
+    marks = {key: params.pop(key) for key in ("smoke", "refused") if key in params}
     return Row(
         f"tokenizing/{name}",
         (spark.StopWordsRemover(inputCol="w", outputCol="t", **params),),
@@ -159,7 +158,7 @@ def _stops(name: str, rows: Column = WORDS, **params: Any) -> Row:
 
 
 STOPS = [
-    _stops("stops", smoke=True, older=True),
+    _stops("stops", smoke=True),
     _stops("stops-cased", caseSensitive=True),
     _stops("stops-own", stopWords=["STRASSE", "Äö", "Ο\u0394ΟΣ", "\u0130", "", "日本"]),
     _stops("stops-own-cased", stopWords=["Äö", "the", "日本", "X"], caseSensitive=True),
@@ -200,7 +199,6 @@ NGRAMS = [
         rows={"w": WORDS},
         outputs=("t",),
         smoke=n == 2,
-        older=n == 2,
     )
     for n in (1, 2, 3, 7)
 ] + [
