@@ -29,10 +29,10 @@ def one_vs_rest(stage: SavedStage, ask: Ask, x: Vector) -> tuple[Vector, Number]
     The models inside read this stage's features; their own column names do not matter.
 
     Shapes: x [N, F] -> raw [N, K], prediction [N, 1].
-    NaN:    never wins; where no value is above -inf the label is -1. So pyspark answers since 4.0; before, a NaN wins in
+    NaN:    never wins; where no value is above -inf the label is -1. So pyspark answers since 4.1; before, a NaN wins in
             the first class alone, and the label is never -1. The JVM's own transform takes the first NaN.
     Raises: Refused, with the inner uid, where an inner rule refuses, or its model knows of one class alone.
-    Source: OneVsRestModel._transform (pyspark/ml/classification.py), array_argmax (pyspark/sql/internal.py, Spark 4.3.0 and 3.5.9);
+    Source: OneVsRestModel._transform (pyspark/ml/classification.py), array_argmax (pyspark/sql/internal.py, Spark 4.3.0, 4.1.0 and 4.0.5);
             OneVsRestModel.transform (ml/classification/OneVsRest.scala, Spark 4.0.1)
     """
     classes = told(stage, "numClasses")
@@ -45,9 +45,9 @@ def one_vs_rest(stage: SavedStage, ask: Ask, x: Vector) -> tuple[Vector, Number]
         slack=beside([(score, 1) for score in scores]),
     )
     lowest = constant(-np.inf)
-    seen = op.where(op.isnan(raw.var), lowest, raw.var) if stage.since(4, 0) else raw.var
+    seen = op.where(op.isnan(raw.var), lowest, raw.var) if stage.since(4, 1) else raw.var
     index = argmax(seen)
-    label = op.where(any_of(op.greater(seen, lowest)), index, constant(-1.0)) if stage.since(4, 0) else index
+    label = op.where(any_of(op.greater(seen, lowest)), index, constant(-1.0)) if stage.since(4, 1) else index
     slack = None if raw.slack is None else outdone(seen, raw.slack, index, classes)
     return raw, number(label, masks=raw.masks, probes=raw.probes, slack=slack)
 
