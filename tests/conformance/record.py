@@ -50,7 +50,9 @@ def entry(row: Row, spark_version: str) -> Path:
 
 
 def missing(rows: Sequence[Row], spark_version: str) -> list[Row]:
-    return [row for row in rows if not entry(row, spark_version).is_dir()]
+    """Those that this Spark can answer and has not yet."""
+    version = tuple(int(part) for part in spark_version.split(".")[:2])
+    return [row for row in rows if version >= row.since and not entry(row, spark_version).is_dir()]
 
 
 def record(rows: Sequence[Row], threads: int = 3) -> dict[str, str]:

@@ -126,7 +126,7 @@ class Row:
     default unless `chosen`. `undecided` is how many labels may differ, their margin lying inside the tolerance.
     `refused` is the regular expression of a refusal: such a row is saved and never answered. `smoke` rows run in
     `make test`. `notyet` is a reason: the row must fail, strictly. `conf` is what Spark's session is told before it
-    answers, and no saved model tells: ANSI mode, time zone.
+    answers, and no saved model tells: ANSI mode, time zone. `since`: the oldest Spark that knows its stages and params.
     """
 
     id: str
@@ -140,6 +140,7 @@ class Row:
     refused: str = ""
     notyet: str = ""
     smoke: bool = False
+    since: tuple[int, int] = (3, 5)
     conf: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -22,7 +22,9 @@ BOOSTED = {
 }  # fmt: skip
 
 
-def _row(name: str, stage: Stage, word: Any, outputs: tuple[str, ...], labels: tuple[float, ...] = BINARY) -> Row:
+def _row(
+    name: str, stage: Stage, word: Any, outputs: tuple[str, ...], labels: tuple[float, ...] = BINARY, **rest: Any
+) -> Row:
     return Row(
         f"fitting/{name}",
         (stage,),
@@ -36,6 +38,7 @@ def _row(name: str, stage: Stage, word: Any, outputs: tuple[str, ...], labels: t
         rows={"v": vectors(*X)},
         outputs=outputs,
         word=word,
+        **rest,
     )
 
 
@@ -53,12 +56,13 @@ ROWS = [
         "elementary",
         CLASSIFIED,
     ),
-    _row("tree-classifier", spark.DecisionTreeClassifier(**BOTH, **TREE, pruneTree=False, impurity="entropy"), "bit", CLASSIFIED),
+    _row("tree-classifier", spark.DecisionTreeClassifier(**BOTH, **TREE, pruneTree=False, impurity="entropy"), "bit", CLASSIFIED, since=(4, 3)),
     _row(
         "forest-classifier",
         spark.RandomForestClassifier(**BOTH, **FOREST, pruneTree=False, impurity="entropy", bootstrap=False),
         "bit",
         CLASSIFIED,
+        since=(4, 3),
     ),
     _row(
         "boosted-classifier",

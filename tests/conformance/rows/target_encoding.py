@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.conformance.row import INF, NAN, Columns, Row, column, doubles, spark, texts
@@ -38,7 +39,7 @@ def _encoded(
     )
 
 
-ROWS = [
+_ROWS = [
     *(
         _encoded(f"{target}-{smoothing}-{handle}", targetType=target, smoothing=smoothing, handleInvalid=handle, smoke=smoothing == 1 / 3 and handle == "keep",
                  labelCol="z" if target == "continuous" else "label")
@@ -109,3 +110,5 @@ ROWS = [
         for kind, cast in (("float", float), ("bigint", int), ("smallint", int), ("tinyint", int))
     ),
 ]  # fmt: skip
+
+ROWS = [replace(row, since=(4, 0)) for row in _ROWS]
