@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 EXTRAS := cpu,server,train,direct,s3,demo,dev
+# Older Sparks that are asked too; .venv has the newest.
+SPARK := 3.5 4.0
 # The oldest onnxruntime of builder/releases.py, that of the default target, and the newest.
 ORT := 1.19.2 1.21.0 1.28.0
 
@@ -27,8 +29,8 @@ test: install .venv-perf/installed  ## every test, with real Spark and real Trit
 table: install  ## after a change of the rules: the support table, as data and in README
 	$(BIN)/python -m tests.house.table
 
-conformance: install .venv-spark35/installed $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
-	.venv-spark35/bin/python -m tests.conformance.record
+conformance: install $(SPARK:%=.venv-spark-%/installed) $(ORT:%=.venv-ort-%/installed)  ## every row of the table against every Spark version
+	set -e; for spark in $(SPARK); do .venv-spark-$$spark/bin/python -m tests.conformance.record; done
 	CONFORMANCE=all $(BIN)/python -m pytest tests/conformance
 
 random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared (PIPELINES=1000: so many)
@@ -41,10 +43,10 @@ mutants: install  ## each line of the rules spoilt in turn: some recorded answer
 	$(BIN)/python -m tests.conformance.record
 	$(BIN)/python -m tests.mutants $(MODULES)
 
-.venv-spark35/installed:
-	$(PYTHON) -m venv .venv-spark35
-	.venv-spark35/bin/python -m pip install --quiet 'pyspark==3.5.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools \
-	  'xgboost-cpu==3.2.0' scikit-learn
+.venv-spark-%/installed:
+	$(PYTHON) -m venv .venv-spark-$*
+	.venv-spark-$*/bin/python -m pip install --quiet 'pyspark==$*.*' 'numpy<2' 'pandas<3' 'pyarrow<22' setuptools \
+		'xgboost-cpu==3.2.0' scikit-learn
 	touch $@
 
 releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the oldest, the default and the newest Triton's onnxruntime
