@@ -9,6 +9,7 @@ cache already holds under a row's digest and this Spark's version is not asked a
 from __future__ import annotations
 
 import argparse
+import glob
 import importlib
 import inspect
 import itertools
@@ -76,7 +77,8 @@ def _try(session: Any, row: Row, spark_version: str) -> str:
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=target.parent))
     try:
         _record(session, row, work)
-        for stale in target.parent.glob(f"{row.id.replace('/', '.')}-????????????????"):
+        name = glob.escape(row.id.replace("/", "."))  # an id may hold a *
+        for stale in target.parent.glob(f"{name}-{'?' * 16}"):
             shutil.rmtree(stale)
         work.rename(target)
     except Exception as error:  # whatever Spark says of one row must not lose the others
