@@ -251,7 +251,7 @@ def vector_indexer(stage: SavedStage, x: Vector) -> Vector:
     maps: dict[int, dict[float, int]] = {slot: dict(pairs) for slot, pairs in row["categoryMaps"]}
     x = x.sized(width)
     handle = stage.params.text("handleInvalid")
-    unknown = handle == "keep" and stage.since(4, 1)  # before, a loaded model made them of handleInvalid's default
+    unknown = handle == "keep" and stage.since(4, 3)  # before, a model made them of handleInvalid's default
     attributes = _indexed_attributes(x, maps, width, unknown)
     if not maps:
         return replace(x, attributes=attributes, masks=x.refused_nulls(), nulls=None)

@@ -329,7 +329,7 @@ VECTORS = [
                 "x": doubles(1 / 3, -2.7, 3.1, 1e308, 5e-324, 1.1, 2.2, 3.3, 4.4),
             },
             outputs=("q",),
-            since=(4, 1) if handle == "keep" else (3, 5),  # what is unknown has a name of its own
+            since=(4, 3) if handle == "keep" else (3, 5),  # what is unknown has a name of its own
         )
         for handle in ("error", "keep")
     ),
