@@ -19,7 +19,7 @@ class Scope:
     """What an expression may name, and how the session computes. `probes` gathers the values at which it decides.
 
     `rules`: sqlglot's name of an expression, or a function's own and (), → how it is computed.
-    `since(major, minor)`: whether that Spark or a newer one computes.
+    `since(major, minor)`: whether that Spark or a newer one saved the statement.
     """
 
     rules: Mapping[str, Rule]

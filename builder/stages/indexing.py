@@ -244,7 +244,7 @@ def vector_indexer(stage: SavedStage, x: Vector) -> Vector:
     Shapes: x [N, F] -> [N, F].
     Unseen: error refuses; skip drops; keep answers the number of categories. NaN is never a category, -0.0 is 0.0.
             A slot that a sparse vector does not store is not looked up: it stays 0.
-    Source: VectorIndexerModel.transformFunc, prepOutputField (ml/feature/VectorIndexer.scala, Spark 4.0.1)
+    Source: VectorIndexerModel.transformFunc, prepOutputField (ml/feature/VectorIndexer.scala, Spark 4.0.1; SPARK-58293)
     """
     row = stage.row()
     width = int(row["numFeatures"])
