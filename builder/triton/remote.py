@@ -13,8 +13,10 @@ from __future__ import annotations
 import errno
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from builder.triton.layout import CONFIG, MANIFEST, Files
 from builder.triton.leasing import LOCK, Lease, leased
 
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
+_WRITTEN = {"s3": "LastModified", "gs": "mtime", "az": "last_modified"}
+_LATER_WITHIN_S = 5.0  # a second, and what the store needs; a clock set back is not waited for
 _MARK = ".partial"  # in a version's folder
 _PIECE = 1 << 24  # bytes read at once
 _PART = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.\-]+")  # what Triton reads in an address
@@ -127,10 +131,22 @@ class Bucket:
         self.remove(f"{folder}/{_MARK}")
 
     def replace(self, folder: str, files: Files) -> None:
+        """Triton takes a model again where its newest file is newer than it was, and stores tell whole seconds.
+
+        So what is replaced in a model that may be loaded is written until the store tells a later one.
+        """
+        newest = self._newest(folder) if "/" not in folder and self.has(f"{folder}/{CONFIG}") else None
         for name, content in files.items():
-            if self._lease is not None:
-                self._lease.check()
-            self.write(f"{folder}/{name}", content if isinstance(content, bytes) else bytes(content))
+            self._replace_one(f"{folder}/{name}", content)
+        until = time.monotonic() + _LATER_WITHIN_S
+        while newest and files and self._newest(folder) <= newest and time.monotonic() < until:
+            time.sleep(0.2)
+            self._replace_one(f"{folder}/{name}", content)
+
+    def _replace_one(self, path: str, content: bytes | memoryview) -> None:
+        if self._lease is not None:
+            self._lease.check()
+        self.write(path, content if isinstance(content, bytes) else bytes(content))
 
     def write(self, path: str, content: bytes) -> None:
         """One object, whoever holds the lock."""
@@ -222,9 +238,18 @@ class Bucket:
 
     def _below(self, path: str) -> dict[str, int]:
         """Every object below a folder: its path from there → its size."""
+        return {name: int(info["size"]) for name, info in self._told(path).items()}
+
+    def _newest(self, path: str) -> datetime:
+        """When an object below a folder was last written, by the store's clock."""
+        newest: datetime = max(info[_WRITTEN[self._scheme]] for info in self._told(path).values())
+        return newest
+
+    def _told(self, path: str) -> dict[str, Any]:
+        """Every object below a folder: its path from there → what the store says of it."""
         key = self._key(path)
         found = self._files.find(key, detail=True)
-        return {name.removeprefix(f"{key}/"): int(info["size"]) for name, info in found.items() if name != key}
+        return {name.removeprefix(f"{key}/"): info for name, info in found.items() if name != key}
 
 
 class Locks:
