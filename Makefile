@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 EXTRAS := cpu,server,train,direct,s3,demo,dev
 # Older Sparks that are asked too; .venv has the newest.
-SPARK := 3.5 4.0 4.1
+SPARK := 3.5 4.0 4.1 4.2
 # The oldest onnxruntime of builder/releases.py, that of the default target, and the newest.
 ORT := 1.19.2 1.21.0 1.28.0
 

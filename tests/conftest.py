@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from builder.triton.settings import Settings
 from builder.types import Servable
 
 GOLDEN = Path(__file__).parent / "golden"
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would have every child ignore it
 
 
 def forget_stores() -> None:
