@@ -1,10 +1,12 @@
 """A repository on a local disk.
 
-A version appears whole or not at all: it is written under a name that Triton does not read, flushed to the disk, and
-renamed. Whoever writes holds the repository's lock, so what lies staged when the lock is taken is a dead writer's, and
-goes. An existing model is staged inside its own folder as `tmp.…`: a name that begins with a digit would count as a
-version (`4.tmp` is version 4 to Triton). A new model is staged beside the repository, for in its root every folder is a
-model.
+A version appears whole or not at all: it is written where Triton does not look, flushed to the disk, and renamed.
+Whoever writes holds the repository's lock, so what lies staged when the lock is taken is a dead writer's, and goes.
+
+Triton lists a folder and then looks at each name; one that went meanwhile is an error: a model is not reloaded, and where
+it went from the repository's root, every model is let go of until the next poll. So all is staged beside the repository.
+Where a rename cannot come from there, a new model is staged in the root, and what comes into a model's folder in that, as
+`tmp.…`: a name that begins with a digit would count as a version (`4.tmp` is version 4 to Triton).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from builder.triton.layout import Files
@@ -48,13 +50,15 @@ class Disk:
         return tuple(item.name for item in folder.iterdir() if item.is_dir())
 
     def files(self, path: str) -> Mapping[str, int]:
-        folder = self._root / path
-        found = {item.relative_to(folder): item for item in folder.rglob("*") if item.is_file()}
-        return {
-            name.as_posix(): item.stat().st_size
-            for name, item in found.items()
-            if not any(part.startswith(_STAGED) for part in name.parts)
-        }
+        folder, found = self._root / path, {}
+        for where, inside, names in os.walk(folder):  # what goes meanwhile is not there
+            inside[:] = [name for name in inside if not name.startswith(_STAGED)]
+            for name in names:
+                file = Path(where, name)
+                with suppress(FileNotFoundError):
+                    if file.is_file() and not name.startswith(_STAGED):
+                        found[file.relative_to(folder).as_posix()] = file.stat().st_size
+        return found
 
     def has(self, path: str) -> bool:
         return (self._root / path).is_file()
@@ -72,51 +76,45 @@ class Disk:
         yield self._root / path
 
     def add_model(self, name: str, version: int, files: Files, beside: Files) -> None:
-        folder = self._root / name
-        with _staging(_beside(self._root), _staged_name(self._root, name)) as staged:
+        with self._staging(name, self._root) as staged:
             _write_files(staged / str(version), files)
             _write_files(staged, beside)
-            _appear(staged, folder)
+            _appear(staged, self._root / name)
 
     def add_version(self, name: str, version: int, files: Files) -> None:
-        folder = self._root / name
-        with _staging(folder, f"{_STAGED}{version}.") as staged:
+        with self._staging(name, self._root / name) as staged:
             _write_files(staged, files)
-            _appear(staged, folder / str(version))
+            _appear(staged, self._root / name / str(version))
 
     def replace(self, folder: str, files: Files) -> None:
         """All are on the disk before the first takes its place: one that is full stops here."""
-        staged: dict[Path, Path] = {}
-        try:
-            for name, content in files.items():
-                file = self._root / folder / name
+        name, parents = folder.partition("/")[0], set()
+        with self._staging(name, self._root / name) as staged:
+            for number, content in enumerate(files.values()):
+                _write_file(staged / str(number), content)
+            for number, path in enumerate(files):
+                file = self._root / folder / path
                 file.parent.mkdir(exist_ok=True)
-                staged[file] = file.parent / f"{_STAGED}{file.name}.{os.getpid()}"
-                _write_file(staged[file], content)
-            for file, written in staged.items():
-                written.replace(file)
-        finally:
-            for written in staged.values():
-                written.unlink(missing_ok=True)
-        for parent in {file.parent for file in staged}:
+                (staged / str(number)).replace(file)
+                parents.add(file.parent)
+        for parent in parents:
             _sync(parent)
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink(missing_ok=True)
 
     def remove_folder(self, path: str) -> None:
-        """By one rename: a version within its model's folder, a model to where new ones are staged."""
+        """By one rename, to where new ones are staged."""
         folder = self._root / path
-        model = folder.parent == self._root
-        parent, prefix = (_beside(self._root), _staged_name(self._root, path)) if model else (folder.parent, _STAGED)
-        with _staging(parent, prefix) as leaving:
+        with self._staging(path.partition("/")[0], folder.parent) as leaving:
             folder.rename(leaving / folder.name)
             _sync(folder.parent)
 
     def heal(self, name: str) -> None:
         left = [
             *(self._root / name).rglob(f"{_STAGED}*"),
-            *_beside(self._root).glob(f"{_staged_name(self._root, name)}*"),
+            *self._root.resolve().parent.glob(f"{_staged_name(self._root, name)}*"),
+            *self._root.glob(f"{_staged_name(self._root, name)}*"),
         ]
         for path in left:
             if path.is_dir() and not path.is_symlink():
@@ -135,6 +133,18 @@ class Disk:
     def errors(self) -> AbstractContextManager[None]:
         return disk_errors(self._root)
 
+    @contextmanager
+    def _staging(self, name: str, into: Path) -> Iterator[Path]:
+        """A new folder for what comes into the root or a model's folder, or leaves it; removed afterwards."""
+        home, prefix = self._root.resolve().parent, _staged_name(self._root, name)
+        if not os.access(home, os.W_OK) or _mount(home) != _mount(into):  # no rename can come from there
+            home, prefix = into, prefix if into == self._root else _STAGED
+        staged = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+        try:
+            yield staged
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
 
 def _staged_name(repository: Path, name: str) -> str:
     """Where two repositories lie side by side, neither takes the other's for a dead writer's."""
@@ -142,21 +152,15 @@ def _staged_name(repository: Path, name: str) -> str:
     return f".tritonbuild.{whose}.{name}."
 
 
-def _beside(repository: Path) -> Path:
-    """Where a new model is staged: beside the repository, or, where a rename cannot come from there, in its root."""
-    parent = repository.resolve().parent
-    same_disk = parent.stat().st_dev == repository.stat().st_dev
-    return parent if same_disk and os.access(parent, os.W_OK) else repository
-
-
-@contextmanager
-def _staging(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder, removed afterwards where it was not renamed."""
-    staged = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+def _mount(folder: Path) -> tuple[int, str]:
+    """Two folders of one mount tell the same; on Linux, two mounts of one disk do not."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        yield staged
+        told = Path(f"/proc/self/fdinfo/{handle}")
+        lines = told.read_text().splitlines() if told.exists() else []
+        return os.fstat(handle).st_dev, next((line for line in lines if line.startswith("mnt_id:")), "")
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        os.close(handle)
 
 
 def _appear(staged: Path, folder: Path) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from builder.errors import TritonbuildError, Unreachable
 
-LOCK = ".tritonbuild.lock"  # a file: in a repository's root Triton reads folders alone
+LOCK = ".tritonbuild.lock"
+"""A file that stays. In a repository's root Triton reads folders alone, but it looks at each name that it listed, and
+where one has gone meanwhile, it takes the whole root for unreadable and lets go of every model until the next poll."""
 PATIENCE_S = 600.0
 
 
@@ -20,7 +22,7 @@ def alone(repository: Path, patience_s: float = PATIENCE_S, lock: str = LOCK) ->
     """The repository's lock: one writer at a time; it ends with the process that holds it. Raises Unreachable."""
     path, until = repository / lock, time.monotonic() + patience_s
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _open(path)
         try:
             _take(handle, path, until)
             if _is(handle, path):
@@ -28,12 +30,20 @@ def alone(repository: Path, patience_s: float = PATIENCE_S, lock: str = LOCK) ->
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # the one who had it took its file away
+        os.close(handle)  # somebody took the file away
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
         os.close(handle)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)  # another user's; on a local disk that is enough to hold it
 
 
 def _take(handle: int, path: Path, until: float) -> None:

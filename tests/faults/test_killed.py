@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -23,10 +24,11 @@ import pytest
 
 from builder.triton.inventory import audit, prune
 from builder.triton.layout import is_setting
-from builder.triton.repository import serving, versions
+from builder.triton.locking import LOCK
+from builder.triton.repository import serving, settings_of, versions
 from builder.triton.server import Server, start
 from tests.buckets import store
-from tests.faults.writer import NAME, PAD, pad_of, publish
+from tests.faults.writer import NAME, pad_of, publish
 from tests.unit.cli import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -97,22 +99,38 @@ def killers(repository: str, environment: dict[str, str]) -> Iterator[subprocess
         writer.wait(timeout=60)
 
 
+def begin(writer: subprocess.Popen[str], seed: int) -> int:
+    """A publisher's pid."""
+    writer.stdin.write(f"{seed}\n")
+    writer.stdin.flush()
+    return int(writer.stdout.readline())
+
+
+def end(writer: subprocess.Popen[str], pid: int) -> None:
+    """Have it killed by its parent: it alone knows that the pid is still the publisher's."""
+    writer.stdin.write("kill\n")
+    writer.stdin.flush()
+    assert writer.stdout.readline() == f"{pid} ended by {signal.SIGKILL}\n", f"SEED={SEED}: it ended by itself"
+
+
 def kill_one(writer: subprocess.Popen[str], drawn: random.Random, longest_s: float) -> None:
     """Let a publisher begin, and end it after a random time."""
-    writer.stdin.write(f"{drawn.randrange(1 << 30)}\n")
-    writer.stdin.flush()
-    pid = int(writer.stdout.readline())
+    pid = begin(writer, drawn.randrange(1 << 30))
     time.sleep(drawn.uniform(0, longest_s))
-    os.kill(pid, signal.SIGKILL)
-    assert writer.stdout.readline() == "ended\n", "it ended by itself"
+    end(writer, pid)
 
 
-def half_versions(repository: Path | str) -> list[str]:
+def half_versions(repository: Path | str, name: str = NAME) -> list[str]:
     """What of any version's content is not what was published: settings may be between two publications."""
     _, untrue = audit(repository)
-    root = str(repository)
-    inside = [(str(one.path).removeprefix(f"{root}/{NAME}/"), one.why) for one in untrue]
-    return [f"{path} {why}" for path, why in inside if not is_setting(path.partition("/")[2] or path)]
+    inside = [(str(one.path).removeprefix(f"{repository}/{name}/"), one.why) for one in untrue]
+    return [f"{path} {why}" for path, why in inside if not is_setting(re.sub(r"^\d+/", "", path))]
+
+
+def not_pruned(errors: str) -> list[str]:
+    """Why models did not load, but what `prune` took away after Triton had listed it: its next poll is whole."""
+    pruned = ("failed to stat file", "failed to open directory")
+    return [line for line in errors.splitlines() if not any(words in line for words in pruned)]
 
 
 def test_a_killed_publisher_is_never_seen_and_the_next_one_heals(tmp_path: Path) -> None:
@@ -127,18 +145,33 @@ def test_a_killed_publisher_is_never_seen_and_the_next_one_heals(tmp_path: Path)
             highest = versions(repository, NAME)[-1]
             publish(str(repository), highest + 1, pad_of(highest + 1), 8)
             assert serving(repository, NAME) == highest + 1, told
-            prune(repository, 5)
+            prune(repository, 12)  # none that a poll may have begun to load
             assert audit(repository)[1] == (), told
             assert not list(tmp_path.rglob("tmp.*")), told
-            assert not list(tmp_path.rglob(".tritonbuild*")), told
+            assert list(tmp_path.rglob(".tritonbuild*")) == [repository / LOCK], told
             assert failed_versions(server) == [], told
             assert readers.wrong == [], told
         await_answer(readers, highest + 1)
         readers.end()
-        assert server.errors() == ""
+        assert not_pruned(server.errors()) == []
     assert readers.wrong == []
     assert readers.answered <= set(range(1, highest + 2))
     print(f"{KILLS} kills, {readers.count} answers, of {len(readers.answered)} versions out of {highest + 1}")
+
+
+def test_what_triton_lists_is_there_when_it_looks_while_a_publisher_writes(tmp_path: Path) -> None:
+    """As it polls: a folder's names, then what each is. One that went meanwhile costs the model its poll, or all theirs."""
+    repository = tmp_path / "room" / "model_repository"
+    publish(str(repository), 1, 0, 8)
+    with killers(str(repository), dict(os.environ)) as writer:
+        pid, until = begin(writer, SEED), time.monotonic() + 4
+        while time.monotonic() < until:
+            for folder in (repository, repository / NAME):
+                for name in os.listdir(folder):
+                    assert (folder / name).exists(), f"SEED={SEED}: {name} went away"
+            assert "config.pbtxt" in settings_of(repository, NAME)
+        end(writer, pid)
+    assert len(versions(repository, NAME)) > 1
 
 
 def await_answer(readers: Readers, number: int) -> None:
@@ -164,7 +197,7 @@ def test_a_killed_command_is_never_seen_and_the_next_one_heals(tmp_path: Path) -
             time.sleep(drawn.uniform(0.5, 1) * took)
             publisher.kill()
             publisher.wait()
-            assert audit(saved.repository)[1] == (), f"SEED={SEED}, kill {kill}"
+            assert half_versions(saved.repository, "model") == [], f"SEED={SEED}, kill {kill}"
         assert saved.publish("--version", "1000").exit_code == 0
         assert audit(saved.repository)[1] == ()
         assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model_repository", "schema.json"]
@@ -185,7 +218,7 @@ def test_a_publisher_into_a_bucket_is_killed_and_what_is_there_is_whole(tmp_path
         patch.setattr(leasing, "BEAT_S", 0.3)
         s3fs.S3FileSystem.clear_instance_cache()
         repository = bucket.repository
-        publish(repository, 1, 0, 8)
+        publish(repository, 1, pad_of(1), 8)
         with start(repository) as server, killers(repository, dict(os.environ)) as writer:
             readers = Readers(server)
             for kill in range(max(3, KILLS // 10)):
@@ -194,7 +227,7 @@ def test_a_publisher_into_a_bucket_is_killed_and_what_is_there_is_whole(tmp_path
                 assert half_versions(repository) == [], told
                 server.load(NAME)
                 highest = versions(repository, NAME)[-1]
-                publish(repository, highest + 1, PAD[kill % 3], 8)
+                publish(repository, highest + 1, pad_of(highest + 1), 8)
                 assert serving(repository, NAME) == highest + 1, told
                 prune(repository, 5)
                 assert audit(repository)[1] == (), told

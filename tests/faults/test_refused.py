@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ import pytest
 from builder.errors import Unreachable
 from builder.triton import leasing
 from builder.triton.inventory import audit
-from builder.triton.repository import serving, versions
+from builder.triton.locking import LOCK
+from builder.triton.repository import serve_version, serving, versions, withdraw
 from tests.buckets import Store, store
 from tests.faults.test_killed import half_versions
 from tests.faults.writer import NAME, publish
@@ -38,7 +39,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """But the lock's file, which stays."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name != LOCK]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def visible(folder: Path) -> dict[str, bytes]:
@@ -88,6 +91,29 @@ def test_a_full_disk_changes_nothing_wherever_it_gets_full(saved, again):
     assert refused > 2
     assert tritonbuild("audit", "--repository", saved.repository).exit_code == 0
     assert serving(saved.repository, "model") == versions(saved.repository, "model")[-1]
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["a disk of its own", "a folder mounted twice"])
+def test_a_repository_that_is_a_mount_is_written_from_within(tmp_path, bound):
+    """No rename comes into a mount from beside it, be it the same disk."""
+    with small_disk(tmp_path / "room", "64m") as disk, ExitStack() as undone:
+        repository = disk
+        if bound:
+            repository = disk / "bound"
+            (disk / "shelf").mkdir()
+            repository.mkdir()
+            subprocess.run(["mount", "--bind", disk / "shelf", repository], check=True)
+            undone.callback(subprocess.run, ["umount", repository], check=True)
+        for number in (1, 2, 3):
+            publish(str(repository), number, 0, 8)
+        publish(str(repository), 3, 0, 9)
+        serve_version(repository, NAME, 2)
+        withdraw(repository, NAME, 2)
+
+        assert (versions(repository, NAME), serving(repository, NAME), audit(repository)[1]) == ((1, 3), 3, ())
+        for number in (1, 3):
+            withdraw(repository, NAME, number)
+        assert {path.name for path in repository.iterdir()} == {LOCK}
 
 
 def test_a_folder_that_may_only_be_read_is_listed_and_not_written(saved):

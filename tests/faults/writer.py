@@ -2,8 +2,8 @@
 
     python -m tests.faults.writer REPOSITORY
 
-`new SEED` writes new versions, large and small, changes the settings of the newest one, and goes back to the one before
-it and forth again, in an order that the seed gives. Its pid is told on stdout once it begins.
+A line is a seed. Its process writes new versions, large and small, changes the settings of the newest one, and goes back
+to the one before it and forth again, in an order that the seed gives. Its pid is told on stdout; the next line kills it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import sys
 from functools import cache
 
@@ -72,8 +73,10 @@ def main() -> None:
         if (child := os.fork()) == 0:
             change(sys.argv[1], int(line))
         print(child, flush=True)
-        os.waitpid(child, 0)
-        print("ended", flush=True)
+        sys.stdin.readline()
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        print(f"{child} ended by {-os.waitstatus_to_exitcode(status)}", flush=True)
 
 
 if __name__ == "__main__":

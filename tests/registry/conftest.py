@@ -118,7 +118,7 @@ class Gateway:
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()
                 if silent:
-                    gateway._over.wait()
+                    self.close_connection = True
                     return
                 self.answer(answer.status, dict(answer.getheaders()), answer.read())
                 upstream.close()

@@ -45,8 +45,7 @@ def test_a_server_that_takes_a_request_and_never_answers_is_given_up_on(flights,
     assert (flights.published, flights.aliases) == ([], {})
 
 
-def test_an_alias_that_moved_though_the_answer_was_lost_is_found_moved(flights, gateway, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+def test_an_alias_that_moved_though_the_answer_was_lost_is_found_moved(flights, gateway):
     gateway.never_answer("registered-models/alias", passing_it_on=True)
 
     result = flights.publish("--promote", "champion", at=gateway.uri)

@@ -17,7 +17,8 @@ from builder.evidence import load
 from builder.plugin import _address
 from builder.triton.server import start
 from tests.house.sources import ROOT
-from tests.registry.conftest import free_port, register
+from tests.registry.conftest import register
+from tests.served.launched import free_ports
 
 ROWS = [[0.1, 0.2, 7.3], [1 / 3, -2.7, 0.0], [1e300, -1.0, 0.5]]
 
@@ -216,8 +217,9 @@ def test_mlflow_prints_the_targets_help(flights, tmp_path):
 
 
 def test_run_local_serves_until_it_is_interrupted(flights, tmp_path):
-    ports = [part for what in ("grpc", "http", "metrics") for part in ("-C", f"{what}_port={free_port()}")]
-    address = f"127.0.0.1:{ports[1].partition('=')[2]}"
+    grpc, http, metrics = free_ports(3)
+    ports = ["-C", f"grpc_port={grpc}", "-C", f"http_port={http}", "-C", f"metrics_port={metrics}"]
+    address = f"127.0.0.1:{grpc}"
     command = ["run-local", "-t", "triton", "-m", f"models:/{flights.name}/1", "--name", flights.name, *ports]
     running = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "deployments", *command],

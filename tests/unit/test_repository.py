@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as proto
 
 from builder.errors import Unreachable, UsageError
+from builder.triton.locking import LOCK
 from builder.triton.repository import (
     check_name,
     models,
@@ -45,7 +46,9 @@ def loaded(config: bytes) -> list[int]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """But the lock's file, which stays."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name != LOCK]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 @pytest.fixture
@@ -164,7 +167,7 @@ def test_a_disk_that_gives_up_midway_leaves_nothing_half_written(repository, old
         signal.signal(signal.SIGXFSZ, handler)
 
     assert everything(repository.parent) == before
-    assert {path.name for path in repository.iterdir()} == ({"m"} if old else set())
+    assert {path.name for path in repository.iterdir()} == ({LOCK, "m"} if old else {LOCK})
     assert versions(repository, "m") == ((1,) if old else ())
 
 
@@ -350,13 +353,13 @@ def test_settings_that_were_begun_are_finished_by_the_next_publisher(five):
 @pytest.mark.parametrize("noted", ["", "{", "[1]", '{"config.pbtxt": 7}', '{"config.pbtxt": "no base64"}'])
 def test_begun_settings_that_nobody_can_read_are_told_and_nothing_is_changed(five, noted):
     (five / "m" / "5" / ".settings.json").write_text(noted)
-    before = {path: path.read_bytes() for path in five.rglob("*") if path.is_file() and path.name != ".lock"}
+    before = everything(five)
 
     with pytest.raises(UsageError, match=r"5/\.settings\.json is not as a publisher writes it") as told:
         write_version(five, "m", 4, {"model.onnx": bytes([4])}, tuned(4))
 
     assert "remove that file" in told.value.fix
-    assert {path: path.read_bytes() for path in before} == before
+    assert everything(five) == before
 
 
 def document(**more: object) -> dict[str, bytes]:
