@@ -5,8 +5,8 @@ Whoever writes holds the repository's lock, so what lies staged when the lock is
 
 Triton lists a folder and then looks at each name; one that went meanwhile is an error: a model is not reloaded, and where
 it went from the repository's root, every model is let go of until the next poll. So all is staged beside the repository.
-Where a rename cannot come from there, a new model is staged in the root, and what comes into a model's folder in that, as
-`tmp.…`: a name that begins with a digit would count as a version (`4.tmp` is version 4 to Triton).
+Where a rename cannot come from there, a new model is staged in the root, and what comes into a model's folder in one of its
+own, which stays: no version to Triton, for its name begins with no digit (`4.tmp` is version 4 to Triton).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from builder.triton.layout import Files
 from builder.triton.locking import LOCK, alone, disk_errors
 
 _PIECE = 1 << 24  # bytes read at once
-_STAGED = "tmp."
+_STAGED = ".tritonbuild"
 
 
 class Disk:
@@ -52,11 +52,11 @@ class Disk:
     def files(self, path: str) -> Mapping[str, int]:
         folder, found = self._root / path, {}
         for where, inside, names in os.walk(folder):  # what goes meanwhile is not there
-            inside[:] = [name for name in inside if not name.startswith(_STAGED)]
+            inside[:] = [name for name in inside if name != _STAGED]
             for name in names:
                 file = Path(where, name)
                 with suppress(FileNotFoundError):
-                    if file.is_file() and not name.startswith(_STAGED):
+                    if file.is_file():
                         found[file.relative_to(folder).as_posix()] = file.stat().st_size
         return found
 
@@ -112,7 +112,7 @@ class Disk:
 
     def heal(self, name: str) -> None:
         left = [
-            *(self._root / name).rglob(f"{_STAGED}*"),
+            *(self._root / name / _STAGED).glob("*"),
             *self._root.resolve().parent.glob(f"{_staged_name(self._root, name)}*"),
             *self._root.glob(f"{_staged_name(self._root, name)}*"),
         ]
@@ -136,10 +136,11 @@ class Disk:
     @contextmanager
     def _staging(self, name: str, into: Path) -> Iterator[Path]:
         """A new folder for what comes into the root or a model's folder, or leaves it; removed afterwards."""
-        home, prefix = self._root.resolve().parent, _staged_name(self._root, name)
+        home = self._root.resolve().parent
         if not os.access(home, os.W_OK) or _mount(home) != _mount(into):  # no rename can come from there
-            home, prefix = into, prefix if into == self._root else _STAGED
-        staged = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+            home = into if into == self._root else into / _STAGED
+            home.mkdir(exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=_staged_name(self._root, name), dir=home))
         try:
             yield staged
         finally:

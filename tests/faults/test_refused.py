@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -19,23 +19,10 @@ from builder.triton.inventory import audit
 from builder.triton.locking import LOCK
 from builder.triton.repository import serve_version, serving, versions, withdraw
 from tests.buckets import Store, store
+from tests.faults.disks import small_disk
 from tests.faults.test_killed import half_versions
 from tests.faults.writer import NAME, publish
 from tests.unit.cli import Saved, save_model, tritonbuild
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"no disk may be mounted here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
