@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -239,6 +240,20 @@ def test_what_a_killed_publisher_left_is_gone_after_the_next(tmp_path):
         assert versions(repository, "flights") == (*before, number)
         assert not list(tmp_path.rglob("*.weights"))
         assert list(tmp_path.rglob(".tritonbuild*")) == [repository / LOCK]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_the_lock_file_of_another_user_is_held_as_well():
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are root's alone
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / LOCK).touch(0o644)
+        os.seteuid(65534)
+        try:
+            with alone(folder), pytest.raises(Unreachable, match="another publisher"), alone(folder, patience_s=0.1):
+                pass
+        finally:
+            os.seteuid(0)
 
 
 def test_a_lock_that_is_never_given_back_is_told(tmp_path):
