@@ -49,7 +49,7 @@ def from_dicts(rows: Sequence[Mapping[str, Any]], specs: Sequence[TensorSpec]) -
             columns[spec.name] = pa.array(_unchanged(values, spec), type=_json_type(values, spec))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:  # ValueError: no UTF-8
             raise UsageError(
-                f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null."
+                f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a value of type {spec.type}, or null."
             ) from error
     return encode(pa.table(columns), specs)
 
@@ -133,7 +133,7 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
         return np.ascontiguousarray(filled.to_numpy()).astype(spec.dtype, copy=False).reshape(-1, 1)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UsageError(
-            f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a {spec.type} or null."
+            f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a value of type {spec.type}, or null."
         ) from error
 
 
