@@ -133,6 +133,9 @@ def _to_fractional(value: Value, to: Kind) -> Value:
         if to == FLOAT:
             raise Refused(f"a {value.kind} is rounded twice on its way to {to}.", fix="cast it to double before.")
         return _moved(value, to, double_of(value.var, value.kind))
+    if value.kind.integral and isinstance(value.literal, int) and to == DOUBLE:
+        near = float(value.literal)
+        return replace(_moved(value, to, constant(np.array([[near]]))), literal=near)
     slack = value.slack
     if slack is not None and to == FLOAT:
         slack = op.add(slack, op.mul(op.abs(op.cast(value.var, to=np.float64)), constant(2.0**-23)))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import reduce
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -19,6 +20,7 @@ from builder.errors import Refused
 from builder.graph.idioms import constant
 from builder.graph.tolerance import undecided
 from builder.sql.casting import together
+from builder.sql.literals import Listed
 from builder.sql.values import (
     BOOLEAN,
     LONG,
@@ -27,6 +29,7 @@ from builder.sql.values import (
     Value,
     any_null,
     known,
+    null_value,
     strict_fails,
     unsure,
     where_only,
@@ -140,6 +143,35 @@ def among(a: Value, choices: Sequence[Value], ansi: bool) -> Value:
     return Value(BOOLEAN, found, op.and_(unknown, op.not_(found)) if nullable else None, fails, slack)
 
 
+def among_literals(a: Value, listed: Sequence[Listed], ansi: bool) -> Value:
+    """IN of literals, NULL among them: however many they are, a handful of operators."""
+    unknown = any(one.value.kind.name == "null" for one in listed)
+    listed = [one for one in listed if one.value.kind.name != "null"]
+    if not listed:
+        return among(a, [null_value()], ansi)
+    first, *rest = together([a, *(one.value for one in listed)], ansi)
+    literals = {literal for one in listed for literal in one.literals}
+    if first.kind.fractional and 0 in literals and len(literals) > _HASHED:
+        raise Refused(f"it looks for 0 in a list of more than {_HASHED} numbers, where Spark tells 0.0 from -0.0.")
+    if first.kind.name == "null":
+        return Value(BOOLEAN, constant(np.array([[False]])), first.null(), a.fails)
+    found, slack = constant(np.array([[False]])), None
+    for choice in rest:
+        assert not choice.fails, "a literal's cast to a common type does not fail"
+        found = op.or_(found, _is_one_of(first, choice))
+        own = _undecided(first, choice)
+        own = None if own is None else op.reduce_max(own, constant(np.array([1], dtype=np.int64)))
+        slack = own if slack is None else slack if own is None else op.max([slack, own])
+    found = op.and_(found, first.there())
+    return Value(BOOLEAN, found, op.not_(found) if unknown else first.nulls, a.fails, slack)
+
+
+def _is_one_of(a: Value, listed: Value) -> Var:
+    """bool [N, 1]: whether a [N, 1] equals one of listed [1, K]."""
+    equal = op.cast(_holds("=", a, listed), to=np.int32)
+    return op.cast(op.reduce_max(equal, constant(np.array([1], dtype=np.int64))), to=np.bool_)
+
+
 def is_null(a: Value) -> Value:
     """What cannot be null is not computed for it (NullPropagation in Spark's optimizer), and raises nothing."""
     if a.nulls is None:
@@ -172,6 +204,42 @@ def truth(a: Value) -> Var:
 
 def falsehood(a: Value) -> Var:
     return op.not_(a.var) if a.nulls is None else op.and_(op.not_(a.var), a.there())
+
+
+def all_of(values: Sequence[Value]) -> Value:
+    """AND of many: `both` from the left, in four operators each where none of them fails."""
+    values = [boolean(value) for value in values]
+    if len(values) == 2 or any(value.fails for value in values):
+        return reduce(both, values)
+    false = _any_row([falsehood(value) for value in values])
+    assert false is not None, "there are operands"
+    nulls = _any_row([value.nulls for value in values if value.nulls is not None])
+    return Value(
+        BOOLEAN,
+        op.not_(false),
+        None if nulls is None else op.and_(nulls, op.not_(false)),
+        (),
+        unsure(*values),
+    )
+
+
+def any_of(values: Sequence[Value]) -> Value:
+    """OR of many, as `all_of`."""
+    values = [boolean(value) for value in values]
+    if len(values) == 2 or any(value.fails for value in values):
+        return reduce(one_of, values)
+    true = _any_row([truth(value) for value in values])
+    assert true is not None, "there are operands"
+    nulls = _any_row([value.nulls for value in values if value.nulls is not None])
+    return Value(BOOLEAN, true, None if nulls is None else op.and_(nulls, op.not_(true)), (), unsure(*values))
+
+
+def _any_row(rows: Sequence[Var]) -> Var | None:
+    """Rows in which one of them is true; None of none."""
+    kept = list({id(row): row for row in rows}.values())
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    return op.cast(op.max([op.cast(row, to=np.int32) for row in kept]), to=np.bool_)
 
 
 def both(a: Value, b: Value) -> Value:

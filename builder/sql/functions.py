@@ -12,7 +12,8 @@ import numpy as np
 from builder.errors import Refused
 from builder.sql import arithmetic, choosing, comparing, dating, mathematics, wording
 from builder.sql.evaluating import Rule, Scope, arguments
-from builder.sql.literals import cast_as, cast_to, column, literal, negative
+from builder.sql.literals import cast_as, cast_to, column, literal, literal_lists, negative
+from builder.sql.reading import written
 from builder.sql.values import BOOLEAN, DOUBLE, Value, known, null_value
 
 _CASTS = {"bigint": "BIGINT", "smallint": "SMALLINT", "tinyint": "TINYINT", "decimal": "DECIMAL"}
@@ -56,14 +57,19 @@ def _is(scope: Scope, node: Any) -> Value:
         return comparing.is_null(value)
     if what.key == "boolean":  # IS TRUE: never null
         return comparing.null_safe(comparing.boolean(value), scope.value(what), scope.ansi)
-    raise Refused(f"{node.sql(dialect='spark')} is not among the expressions that are converted.")
+    raise Refused(f"{written(node)} is not among the expressions that are converted.")
 
 
 def _in(scope: Scope, node: Any) -> Value:
-    this, *choices = scope.all(node, "this", "expressions")
+    this, *nodes = arguments(node, "this", "expressions")
+    value, listed = scope.value(this), literal_lists(nodes)
+    if listed is not None:
+        scope.decides_at(value, [literal for one in listed for literal in one.literals])
+        return comparing.among_literals(value, listed, scope.ansi)
+    choices = [scope.value(each) for each in nodes]
     for choice in choices:
-        scope.decides(this, choice)
-    return comparing.among(this, choices, scope.ansi)
+        scope.decides(value, choice)
+    return comparing.among(value, choices, scope.ansi)
 
 
 def _between(scope: Scope, node: Any) -> Value:
@@ -76,13 +82,21 @@ def _between(scope: Scope, node: Any) -> Value:
 
 
 def _both(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    return comparing.both(a, b)
+    return comparing.all_of([scope.value(each) for each in _chain(node)])
 
 
 def _one_of(scope: Scope, node: Any) -> Value:
-    a, b = scope.all(node, "this", "expression")
-    return comparing.one_of(a, b)
+    return comparing.any_of([scope.value(each) for each in _chain(node)])
+
+
+def _chain(node: Any) -> list[Any]:
+    """The operands of `a AND b AND c`, a tree of as many levels, side by side."""
+    operands = []
+    inner = node
+    while inner.key == node.key:
+        inner, last = arguments(inner, "this", "expression")
+        operands.append(last)
+    return [inner, *reversed(operands)]
 
 
 def _case(scope: Scope, node: Any) -> Value:
@@ -137,7 +151,7 @@ def _round(even: bool) -> Rule:
     def rule(scope: Scope, node: Any) -> Value:
         this, *places = scope.all(node, "this", "decimals", optional=1)
         if places and not (isinstance(places[0].literal, int) and places[0].kind.integral):
-            raise Refused(f"{node.sql(dialect='spark')} rounds to places that are no literal.")
+            raise Refused(f"{written(node)} rounds to places that are no literal.")
         return mathematics.rounded(this, places[0].literal if places else 0, even=even)
 
     return rule
@@ -152,7 +166,7 @@ def _whole_number(up: bool) -> Rule:
 
 def _whole(scope: Scope, node: Any, value: Value) -> int:
     if not isinstance(value.literal, int) or isinstance(value.literal, bool) or not value.kind.integral:
-        raise Refused(f"{node.sql(dialect='spark')} cuts at a place that is no literal.")
+        raise Refused(f"{written(node)} cuts at a place that is no literal.")
     return value.literal
 
 
@@ -171,7 +185,7 @@ def _end(take: Callable[[Value, int], Value]) -> Rule:
 
 def _trim(scope: Scope, node: Any) -> Value:
     if node.args.get("expression") or node.args.get("collation"):
-        raise Refused(f"{node.sql(dialect='spark')} trims other characters than spaces.")
+        raise Refused(f"{written(node)} trims other characters than spaces.")
     side = str(node.args.get("position") or "BOTH").upper()
     return wording.trimmed(scope.value(node.this), left=side != "TRAILING", right=side != "LEADING")
 
@@ -180,11 +194,11 @@ def _like(scope: Scope, node: Any, escape: str = "\\") -> Value:
     if node.key == "escape":
         inner, mark = arguments(node, "this", "expression")
         if inner.key != "like" or not mark.is_string or len(mark.this) != 1:
-            raise Refused(f"{node.sql(dialect='spark')} is not among the expressions that are converted.")
+            raise Refused(f"{written(node)} is not among the expressions that are converted.")
         return _like(scope, inner, mark.this)
     this, pattern = (scope.value(node.args[name]) for name in ("this", "expression"))
     if set(node.args) - {"this", "expression", "negate"} or not isinstance(pattern.literal, str):
-        raise Refused(f"{node.sql(dialect='spark')} has a pattern that is no literal.")
+        raise Refused(f"{written(node)} has a pattern that is no literal.")
     value = wording.like(this, pattern.literal, escape)
     return comparing.negated(value) if node.args.get("negate") else value
 
@@ -206,7 +220,7 @@ def _having(before: bool, after: bool) -> Rule:
     def rule(scope: Scope, node: Any) -> Value:
         this, words = scope.all(node, "this", "expression")
         if not isinstance(words.literal, str):
-            raise Refused(f"{node.sql(dialect='spark')} looks for what is no literal.")
+            raise Refused(f"{written(node)} looks for what is no literal.")
         scope.decides(this, words)
         return wording.having(this, words.literal, before=before, after=after)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from builder.errors import Refused
+from builder.sql.depth import check_depth, deep
 
 TABLE = "__THIS__"
 _INEXACT = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1"})
@@ -40,7 +42,11 @@ class Item:
 
     name: str
     expression: Any
-    text: str
+
+    @property
+    def text(self) -> str:
+        """The expression as a message quotes it."""
+        return written(self.expression)
 
     @property
     def source(self) -> str | None:
@@ -75,23 +81,27 @@ class Statement:
 
 
 @lru_cache(maxsize=64)
+@deep
 def parse(text: str) -> Statement:
     """Raises Refused where it is no plain SELECT over the rows of `__THIS__`, each answered alone."""
     from sqlglot import errors, parse_one
 
     try:
         select = parse_one(text, read="spark")
-    except (errors.SqlglotError, RecursionError) as error:
+    except errors.SqlglotError as error:
         told = str(error).splitlines()[0]
-        raise Refused(f"the statement {text!r} is not understood: {told}", fix="write it as a plain SELECT.") from error
+        raise Refused(
+            f"the statement {shown(text)} is not understood: {told}", fix="write it as a plain SELECT."
+        ) from error
+    check_depth(select)
     if _side_by_side(text):
         raise Refused(
-            f"the statement {text!r} has two strings side by side, which Spark 3 and 4 read differently.",
+            f"the statement {shown(text)} has two strings side by side, which Spark 3 and 4 read differently.",
             fix="write a quote inside a string as \\'.",
         )
     fix = "make that DataFrame before the pipeline; a row is answered alone."
     if select.key != "select":
-        raise Refused(f"the statement {text!r} is no SELECT.", fix=fix)
+        raise Refused(f"the statement {shown(text)} is no SELECT.", fix=fix)
     said = [words for key, words in _UNSAID.items() if select.args.get(key)]
     source = select.args.get("from_") or select.args.get("from")
     table = source.this if source is not None else None
@@ -100,26 +110,33 @@ def parse(text: str) -> Statement:
     elif _beside(table):
         said.append(_beside(table))
     if said:
-        raise Refused(f"the statement {text!r} has {', '.join(said)}.", fix=fix)
+        raise Refused(f"the statement {shown(text)} has {', '.join(said)}.", fix=fix)
     items = [_item(each) for each in select.expressions if each.key != "star"]
     stars = [each for each in select.expressions if each.key == "star"]
     if any(star.args.get(what) for star in stars for what in ("except_", "except", "replace", "rename")):
-        raise Refused(f"the statement {text!r} has * EXCEPT.", fix="name the columns.")
+        raise Refused(f"the statement {shown(text)} has * EXCEPT.", fix="name the columns.")
     where = select.args.get("where")
     nameless = [item.text for item in items if not item.name]
     if nameless:
-        raise Refused(f"the statement {text!r} gives no name to {', '.join(nameless)}.", fix="give it one: … AS name.")
+        raise Refused(
+            f"the statement {shown(text)} gives no name to {', '.join(nameless)}.", fix="give it one: … AS name."
+        )
     statement = Statement(tuple(items), bool(stars), None if where is None else where.this)
-    names = [name.lower() for name in (item.name for item in items)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(item.name.lower() for item in items)
+    twice = sorted(name for name, times in names.items() if times > 1)
     if stars:
         twice += sorted({item.name for item in items if item.source is not None and item.source == item.name})
     if twice:
         raise Refused(
-            f"the statement {text!r} gives two columns the name {', '.join(map(repr, twice))}.",
+            f"the statement {shown(text)} gives two columns the name {', '.join(map(repr, twice))}.",
             fix="name each column once; no later stage could tell them apart.",
         )
     return statement
+
+
+def shown(text: str, most: int = 200) -> str:
+    """A statement as a message quotes it."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}… ({len(text):,} characters)"
 
 
 def _inexact(node: Any) -> bool:
@@ -135,11 +152,16 @@ def _beside(table: Any) -> str:
 
 
 def _item(node: Any) -> Item:
-    text = node.sql(dialect="spark")
     if node.key == "alias":
-        return Item(node.alias, _bare(node.this), node.this.sql(dialect="spark"))
+        return Item(node.alias, _bare(node.this))
     node = _bare(node)
-    return Item(column_name(node) if node.key == "column" and not _is_star(node) else "", node, text)
+    return Item(column_name(node) if node.key == "column" and not _is_star(node) else "", node)
+
+
+def written(node: Any, most: int = 200) -> str:
+    """An expression as a message quotes it."""
+    text = str(node.sql(dialect="spark"))
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def _bare(node: Any) -> Any:

@@ -12,7 +12,8 @@ from builder.graph.columns import Column, Mask, number
 from builder.graph.idioms import constant
 from builder.graph.rules import converts
 from builder.sparkml.reader import SavedStage
-from builder.sql.reading import Statement, parse
+from builder.sql.depth import deep
+from builder.sql.reading import Statement, parse, written
 from builder.types import Word
 
 
@@ -46,6 +47,7 @@ def _statement(stage: SavedStage) -> Statement:
     session=True,
     note="ANSI mode and time zone are not saved: by default those of the Spark that saved it; elementary where it calls exp, log, pow or round to places",
 )
+@deep
 def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: frozenset[str]) -> dict[str, Column]:
     """Each selected expression, by its name; WHERE drops the rows in which it is not true.
 
@@ -58,7 +60,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     from builder.sql.comparing import boolean, truth
     from builder.sql.evaluating import Scope
     from builder.sql.functions import RULES
-    from builder.sql.values import written
+    from builder.sql.values import written as column_of
 
     statement, scope = _statement(stage), Scope(RULES, columns, stage.ansi, stage.since, stage.session.timezone)
     refused: list[Refused] = []
@@ -66,11 +68,11 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     if statement.condition is not None:
         try:
             condition = boolean(scope.value(statement.condition))
-            text = statement.condition.sql(dialect="spark")
+            text = written(statement.condition)
             masks += [replace(mask, reason=f"WHERE {text}: {mask.reason}", always=True) for mask in condition.fails]
             masks.append(Mask(op.not_(truth(condition)), f"WHERE {text} is not true", drops=True))
         except Refused as error:
-            refused.append(Refused(f"WHERE {statement.condition.sql(dialect='spark')}: {error.reason}", fix=error.fix))
+            refused.append(Refused(f"WHERE {written(statement.condition)}: {error.reason}", fix=error.fix))
     rows = columns[next(iter([*statement.reads(), *(name for name in columns if name in live), *columns]))].var
     # WHERE goes first: a row that is dropped cannot fail
     made: dict[str, Column] = {"": number(constant(0.0)).because(*masks).probing(*scope.probes)}
@@ -87,8 +89,9 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
                 continue
             scope.probes.clear()
             value = scope.value(item.expression)
-            fails = [replace(mask, reason=f"{item.text}: {mask.reason}") for mask in value.fails]
-            made[item.name] = written(value, rows).because(*fails).probing(*scope.probes)
+            text = item.text if value.fails else ""
+            fails = [replace(mask, reason=f"{text}: {mask.reason}") for mask in value.fails]
+            made[item.name] = column_of(value, rows).because(*fails).probing(*scope.probes)
         except Refused as error:
             refused.append(Refused(f"{item.name} = {item.text}: {error.reason}", fix=error.fix))
     if refused:
