@@ -7,15 +7,17 @@ TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
+from builder.sparkml.documents import Unreadable, read_json
+from builder.sparkml.known import NEWEST, check_columns, unknown_params
 from builder.sparkml.params import Params
+from builder.sparkml.parquet import read_batches, read_table, readable
 from builder.sparkml.verdicts import PIPELINES, SEARCHES
 from builder.types import UNSAID, Session
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 _JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a stage inside has no JVM
     "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
 }
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
+_NOT_METADATA = "give the folder that PipelineModel.save wrote."
+_ROWS = 1_000_000  # of a table that is read row by row
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
-
-
-_BATCH, _BUFFER = 1 << 14, 1 << 20  # rows, bytes
 
 
 @dataclass(frozen=True)
@@ -54,19 +56,20 @@ class SavedStage:
         Raises SourceError where the folder is missing, empty, cut short or not Parquet.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         tables = []
         for file in self._files(name):
-            with self._reading(file, pa.ArrowException):
-                tables.append(pq.ParquetFile(file).read())  # read_table would import pandas: half a second
+            with readable(file, f"{self.uid}: "):
+                tables.append(read_table(file))
         try:
-            return pa.concat_tables(tables)
+            whole = pa.concat_tables(tables)
         except pa.ArrowException as error:
             raise SourceError(
                 f"{self.uid}: the part files in {self.path / name} have different columns.",
                 fix="two models were saved into one folder: save it again into an empty one.",
             ) from error
+        check_columns(self.spark_class, name, whole, f"{self.uid}: {self.path / name}")
+        return whole
 
     def batches(self, name: str, column: str) -> Iterator[pa.Array]:
         """One column of all the folder's rows in the order of `table`, some thousands at a time: it may be gigabytes.
@@ -74,13 +77,13 @@ class SavedStage:
         Raises SourceError as `table` does, and where there is no such column.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         for file in self._files(name):
-            with self._reading(file, pa.ArrowException, KeyError):
-                opened = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
-                for batch in opened.iter_batches(_BATCH, columns=[column], use_threads=False):
-                    yield batch.column(column)
+            with readable(file, f"{self.uid}: "):
+                for array in read_batches(file, column):
+                    there = pa.table({column: array})
+                    check_columns(self.spark_class, name, there, f"{self.uid}: {self.path / name}")
+                    yield array
 
     def _files(self, name: str) -> list[Path]:
         folder = self.path / name
@@ -91,17 +94,6 @@ class SavedStage:
                 fix="copy the saved model again; this folder is not whole.",
             )
         return files
-
-    @contextmanager
-    def _reading(self, file: Path, *errors: type[Exception]) -> Iterator[None]:
-        told: tuple[type[Exception], ...] = (*errors, OSError)
-        try:
-            yield
-        except told as error:
-            raise SourceError(
-                f"{self.uid}: {file} is no readable Parquet file ({error}).",
-                fix="copy the saved model again; this file is cut short or damaged.",
-            ) from error
 
     def nested(self, name: str) -> SavedStage:
         """The stage saved in this one's folder `name`. Raises SourceError where there is none."""
@@ -114,13 +106,20 @@ class SavedStage:
 
     def row(self, name: str = "data") -> dict[str, Any]:
         """The one row of a folder that holds one (most models). Raises SourceError where there is not just one."""
-        rows = self.table(name).to_pylist()
-        if len(rows) != 1:
+        table = self.table(name)
+        if len(table) != 1:
             raise SourceError(
-                f"{self.uid}: {self.path / name} should hold one row and holds {len(rows)}.",
+                f"{self.uid}: {self.path / name} should hold one row and holds {len(table):,}.",
                 fix="copy the saved model again into an empty folder.",
             )
-        return _Row(rows[0], f"{self.uid}: {self.path / name}")
+        return _Row(table.to_pylist()[0], f"{self.uid}: {self.path / name}")
+
+    def rows(self, name: str = "data") -> list[dict[str, Any]]:
+        """Each row of a folder of few rows. Raises SourceError where there are more than a million."""
+        table = self.table(name)
+        if len(table) > _ROWS:
+            raise SourceError(f"{self.uid}: {self.path / name} holds {len(table):,} rows, more than {_ROWS:,}.")
+        return [_Row(row, f"{self.uid}: {self.path / name}") for row in table.to_pylist()]
 
 
 class _Row(dict[str, Any]):
@@ -164,23 +163,42 @@ def read_pipeline(path: Path) -> SavedPipeline:
 def read_stage(path: Path) -> SavedStage:
     """Read one stage's folder: its class, params and other metadata; data is read when asked for."""
     metadata = _read_metadata(path)
-    try:
-        spark_class, uid, version = metadata["class"], metadata["uid"], metadata["sparkVersion"]
-        params = Params(uid, metadata.get("defaultParamMap") or {}, metadata.get("paramMap") or {})
-    except (KeyError, TypeError, AttributeError) as error:
+    spark_class, uid, version = (_told(metadata, key, path) for key in ("class", "uid", "sparkVersion"))
+    defaults, chosen = (_mapping(metadata, key, path) for key in ("defaultParamMap", "paramMap"))
+    match = _VERSION.match(version)
+    if match is None:
+        raise SourceError(f"{path / 'metadata'}: sparkVersion {version!r} is not a version.", fix=_NOT_METADATA)
+    spark_class = _JVM_NAMES.get(spark_class, spark_class)
+    release = int(match[1]), int(match[2])
+    unknown = unknown_params(spark_class, frozenset(defaults) | frozenset(chosen)) if release <= NEWEST else []
+    if unknown:
         raise SourceError(
-            f"{path / 'metadata'} is not Spark ML metadata ({error!r}).",
-            fix="give the folder that PipelineModel.save wrote.",
-        ) from error
-    major = str(version).partition(".")[0]
-    if not major.isdecimal() or int(major) < 3:
+            f"{uid}: {spark_class.rpartition('.')[2]} has no param {', '.join(map(repr, unknown))}.",
+            fix="copy the saved model again: Spark itself does not load this stage.",
+        )
+    params = Params(uid, defaults, chosen)
+    if release < (3, 0):
         raise SourceError(
             f"{uid} was saved by Spark {version}; its hashing and formats differ.",
             fix="load and save it with Spark 3.5 or newer.",
         )
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
-    return SavedStage(_JVM_NAMES.get(spark_class, spark_class), uid, params, path, str(version), extra)
+    return SavedStage(spark_class, uid, params, path, version, extra)
+
+
+def _told(metadata: Mapping[str, Any], key: str, path: Path) -> str:
+    value = metadata.get(key)
+    if not isinstance(value, str) or not value:
+        raise SourceError(f"{path / 'metadata'}: {key!r} should be a text and is {value!r}.", fix=_NOT_METADATA)
+    return value
+
+
+def _mapping(metadata: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    value = metadata.get(key, {})
+    if not isinstance(value, dict):
+        raise SourceError(f"{path / 'metadata'}: {key!r} should be an object and is {value!r}.", fix=_NOT_METADATA)
+    return value
 
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
@@ -190,22 +208,20 @@ def _read_metadata(path: Path) -> Mapping[str, Any]:
         raise SourceError(f"{path} is no folder.", fix="give the folder that PipelineModel.save or MLflow wrote.")
     try:
         parts = sorted(part for part in (path / "metadata").glob("part-*") if part.stat().st_size > 0)
-        text = next((part.read_text(encoding="utf-8") for part in parts), None)
-    except (OSError, UnicodeDecodeError) as error:
+        document: Mapping[str, Any] | None = read_json(parts[0]) if parts else None
+    except OSError as error:
         raise SourceError(
             f"{path / 'metadata'} cannot be read ({error}).", fix="check its permissions, or copy it again."
         ) from error
-    if text is None:
+    except Unreadable as error:
+        raise SourceError(f"{path / 'metadata'} cannot be read: {error}.", fix="copy the saved model again.") from error
+    if not parts:
         raise SourceError(
             f"{path} holds no Spark ML model: metadata/part-* is missing or empty.",
             fix="give the folder that PipelineModel.save wrote (in MLflow's model folder it is `sparkml`).",
         )
-    try:
-        document: Mapping[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SourceError(f"{path / 'metadata'} is no JSON ({error}).", fix="copy the saved model again.") from error
     if not isinstance(document, dict):
-        raise SourceError(f"{path / 'metadata'} is no JSON object.", fix="copy the saved model again.")
+        raise SourceError(f"{path / 'metadata'} is not a JSON object.", fix="copy the saved model again.")
     return document
 
 

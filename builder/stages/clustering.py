@@ -68,7 +68,7 @@ def k_means(stage: SavedStage, x: Vector) -> Number:
 
 def _centers(stage: SavedStage) -> Array:
     """[K, F], in the order of their index. Raises SourceError where one is missing."""
-    rows = sorted(stage.table().to_pylist(), key=lambda row: row["clusterIdx"])
+    rows = sorted(stage.rows(), key=lambda row: row["clusterIdx"])
     if [row["clusterIdx"] for row in rows] != list(range(len(rows))) or not rows:
         raise SourceError(
             f"{stage.uid}: data/ holds clusters {[row['clusterIdx'] for row in rows]}, not each from 0 on once.",

@@ -83,7 +83,7 @@ class _Tree:
 def _saved_tree(stage: SavedStage) -> tuple[str, _Tree]:
     """The measure and the tree of data/. Raises SourceError where a node is missing or has more than two children."""
     saved = _model_metadata(stage)
-    rows = {row["index"]: row for row in stage.table("data/data").to_pylist()}
+    rows = {row["index"]: row for row in stage.rows("data/data")}
     inner, depth, todo = [], 0, [(saved["rootId"], 0)]
     while todo:
         index, level = todo.pop(0)

@@ -73,7 +73,7 @@ def target_encoder(stage: SavedStage, i: int, x: Number) -> Number:
 
 def _codes(stage: SavedStage, i: int) -> Mapping[float, float]:
     """Category → its code. Raises SourceError where the column's row is not there once."""
-    rows = [row for row in stage.table().to_pylist() if row["index"] == i]
+    rows = [row for row in stage.rows() if row["index"] == i]
     if len(rows) != 1:
         raise SourceError(
             f"{stage.uid}: data/ holds {len(rows)} rows of column {i}, not one.",

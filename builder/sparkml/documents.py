@@ -1,0 +1,102 @@
+"""JSON that comes from outside → Python, with what no honest file has refused by name: at one place, in bounded time."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+_MOST_BYTES = 1 << 28  # a large pipeline's metadata has some kilobytes; a booster's JSON may have a hundred megabytes
+_DIGITS = 400  # of a number: the largest double has 309
+_DEPTH = 200
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
+class Unreadable(ValueError):
+    """Why a text is not JSON that can be read."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """A JSON document. Raises Unreadable: no JSON, a key twice, NaN or Infinity as a number, numbers of more than 400
+    digits, more than 200 levels, text that is no Unicode (a lone surrogate), more than 256 MB.
+    """
+    if len(text) > _MOST_BYTES:
+        raise Unreadable(f"it has {len(text):,} bytes, more than {_MOST_BYTES:,}")
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
+        document = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_not_a_number, parse_int=_whole, parse_float=_number
+        )
+    except RecursionError as error:
+        raise Unreadable("it is nested too deep") from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8 ({error})") from error
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"it is not JSON ({error})") from error
+    _check_depth(document)
+    if _SURROGATE.search(text):
+        _check_text(document)
+    return document
+
+
+def read_json(file: Path) -> Any:
+    """The document of a file. Raises Unreadable, and OSError where it cannot be opened."""
+    size = file.stat().st_size
+    if size > _MOST_BYTES:
+        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_BYTES:,}")
+    return parse_json(file.read_bytes())
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise Unreadable(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice in an object")
+    return made
+
+
+def _not_a_number(text: str) -> NoReturn:
+    raise Unreadable(f"{text} is not a number in JSON")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise Unreadable(f"a number of {len(text):,} digits")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if len(text) > _DIGITS:
+        raise Unreadable(f"a number of {len(text):,} digits")
+    return float(text)
+
+
+def _check_depth(document: Any) -> None:
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > _DEPTH:
+            raise Unreadable(f"it is nested more than {_DEPTH} levels deep")
+        level = [
+            child
+            for one in level
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+
+
+def _check_text(document: Any) -> None:
+    """Raises Unreadable on a text that is no Unicode: it could be neither printed nor sent."""
+    waiting = [document]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if not one.isascii() and any("\ud800" <= character <= "\udfff" for character in one):
+                raise Unreadable(f"the text {one[:80]!r} holds half of a surrogate pair")
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
