@@ -69,7 +69,7 @@ def _json_type(values: Sequence[Any], spec: TensorSpec) -> Any:
     """The column's Arrow type; JSON has no dates and times, so they may come as ISO 8601 text, which `encode` casts."""
     import pyarrow as pa
 
-    dated = spec.type in (Scalar("date"), Scalar("timestamp"))
+    dated = spec.type in (Scalar("date"), Scalar("timestamp"), Scalar("timestamp_ntz"))
     return pa.string() if dated and any(isinstance(value, str) for value in values) else arrow_type(spec)
 
 
@@ -102,6 +102,7 @@ def arrow_type(spec: TensorSpec) -> Any:
                 "boolean": pa.bool_(),
                 "date": pa.date32(),
                 "timestamp": pa.timestamp("us", tz="UTC"),
+                "timestamp_ntz": pa.timestamp("us"),
             }[name]
 
 
@@ -125,7 +126,7 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
             return array.reshape(-1, 1)
         if spec.type == Scalar("date"):
             cast = cast.cast(pa.int32())
-        elif spec.type == Scalar("timestamp"):
+        elif spec.type in (Scalar("timestamp"), Scalar("timestamp_ntz")):
             cast = cast.cast(pa.int64())
         elif spec.type == Scalar("boolean") and spec.nullable:
             cast = cast.cast(pa.int8())

@@ -24,7 +24,18 @@ Word = Literal["bit", "dot", "elementary", "iterative"]
 NULL_TEXT = "␀"  # U+2400: a NUL byte cannot travel, Triton cuts strings there
 
 ScalarName = Literal[
-    "string", "double", "decimal", "float", "integer", "long", "short", "byte", "boolean", "date", "timestamp"
+    "string",
+    "double",
+    "decimal",
+    "float",
+    "integer",
+    "long",
+    "short",
+    "byte",
+    "boolean",
+    "date",
+    "timestamp",
+    "timestamp_ntz",
 ]
 
 
@@ -56,7 +67,17 @@ class TextArray:
         return "array<string>"
 
 
-ColumnType = Scalar | VectorType | TextArray
+@dataclass(frozen=True)
+class NoTensor:
+    """A type of Spark's that has no tensor; `name` as Spark writes it."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ColumnType = Scalar | VectorType | TextArray | NoTensor
 
 _NUMPY: Mapping[str, str] = {
     "double": "float64",
@@ -69,6 +90,7 @@ _NUMPY: Mapping[str, str] = {
     "boolean": "bool",
     "date": "int32",  # days since 1970-01-01
     "timestamp": "int64",  # microseconds since 1970-01-01 UTC
+    "timestamp_ntz": "int64",  # microseconds since 1970-01-01 by the clock on the wall
     "string": "object",
 }
 _TRITON: Mapping[str, str] = {
@@ -92,6 +114,8 @@ def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
             return np.dtype(np.float64)
         case TextArray():
             return np.dtype(np.object_)
+        case NoTensor(name):
+            raise AssertionError(f"{name} has no tensor")
         case Scalar("boolean") if nullable:
             return np.dtype(np.int8)
         case Scalar(name):
@@ -228,6 +252,11 @@ class Field:
 
 
 Schema = tuple[Field, ...]
+
+
+def tensors_of(schema: Schema) -> Schema:
+    """The columns that can travel."""
+    return tuple(field for field in schema if not isinstance(field.type, NoTensor))
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _edges(spec: TensorSpec) -> list[Any]:
             return list(_FLOAT_EDGES)
         case Scalar("boolean"):
             return [*null, False, True]
-        case Scalar("date" | "timestamp"):
+        case Scalar("date" | "timestamp" | "timestamp_ntz"):
             return [*null, 0, -1, 1]
         case _:
             ends = np.iinfo(spec.dtype)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.errors import CheckFailed
-from builder.sparkml.schema import DECIMAL, decimal_digits
+from builder.sparkml.schema import DECIMAL, ELEMENT, decimal_digits
 from builder.types import Array, Field, Scalar, Schema, Table, TensorSpec, TextArray, VectorType
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _SPARK = {
     "boolean": "BooleanType",
     "date": "IntegerType",  # as days, made a date inside Spark: Python's dates end in year 9999
     "timestamp": "LongType",  # as microseconds
+    "timestamp_ntz": "LongType",
 }
 
 
@@ -141,7 +142,9 @@ def to_tensor(values: Sequence[Any], spec: TensorSpec) -> Array:
 
 
 def _slots(value: Any) -> Array:
-    """A vector's slots; of an array of vectors (what LSH models answer) those of all, one behind the other."""
+    """A vector's slots, or an array's numbers; of an array of vectors (what LSH models answer) those of all."""
+    if isinstance(value, list) and all(isinstance(item, float | None) for item in value):
+        return np.array(value, dtype=np.float64)
     vectors = value if isinstance(value, list) else [value]
     return np.concatenate([vector.toArray() for vector in vectors])
 
@@ -152,6 +155,8 @@ def _plain(column: Column, spec: TensorSpec) -> Column:
 
     if spec.type == Scalar("timestamp"):
         return F.unix_micros(column)
+    if spec.type == Scalar("timestamp_ntz"):
+        return F.unix_micros(F.to_utc_timestamp(column.cast("timestamp"), F.current_timezone()))
     return F.unix_date(column) if spec.type == Scalar("date") else column
 
 
@@ -161,9 +166,12 @@ def _finished(column: Column, field: Field) -> Column:
 
     if field.type == Scalar("timestamp"):
         column = F.timestamp_micros(column)
+    elif field.type == Scalar("timestamp_ntz"):
+        seconds = (column.cast("decimal(20,0)") / 1_000_000).cast("decimal(20,6)")
+        column = F.expr("TIMESTAMP_NTZ'1970-01-01 00:00:00'") + F.make_dt_interval(secs=seconds)
     elif field.type == Scalar("date"):
         column = F.date_from_unix_date(column)
-    metadata = {key: value for key, value in field.metadata.items() if key != DECIMAL}
+    metadata = {key: value for key, value in field.metadata.items() if key not in (DECIMAL, ELEMENT)}
     return column.alias(field.name, metadata=metadata)
 
 
@@ -172,6 +180,8 @@ def _spark_type(field: Field) -> Any:
     from pyspark.sql import types as T
 
     match field.type:
+        case VectorType() if ELEMENT in field.metadata:
+            return T.ArrayType(getattr(T, _SPARK[field.metadata[ELEMENT]])(), False)
         case VectorType():
             return VectorUDT()
         case TextArray():
@@ -186,6 +196,8 @@ def _from_tensor(array: Array, spec: TensorSpec, field: Field) -> list[Any]:
     from pyspark.ml.linalg import DenseVector
 
     match spec.type:
+        case VectorType() if ELEMENT in field.metadata:
+            return array.tolist()
         case VectorType():
             return [DenseVector(row) for row in array]
         case TextArray():

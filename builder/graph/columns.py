@@ -18,6 +18,7 @@ from builder.graph.idioms import choose, constant, count
 from builder.graph.sparse import Sparse
 from builder.graph.texts import side_by_side, without_last_nulls
 from builder.sparkml.attributes import UNRESOLVED, Attribute
+from builder.sparkml.vectors import MOST_SLOTS
 from builder.types import NULL_TEXT, Array, ColumnType, Probe, Scalar, ScalarName, TextArray, VectorType, null_of
 
 DOUBLE = Scalar("double")
@@ -146,7 +147,7 @@ class Number(Column):
 
     def numeric(self) -> Self:
         """This column, of Spark's NumericType. Raises Refused where it is a boolean, date or timestamp."""
-        if self.kind in ("boolean", "date", "timestamp"):
+        if self.kind in ("boolean", "date", "timestamp", "timestamp_ntz"):
             raise Refused(
                 f"column {self.name!r} is {self.type}; the stage reads numbers.",
                 fix="check the schema given: Spark itself refuses this column. Cast it before, in fitting too.",
@@ -233,6 +234,8 @@ class Texts(Column):
 class Vector(Column):
     """A vector, [N, width] float64. `attributes`: one a slot, or None where the column tells none.
 
+    `element`: "double" or "float" where it is an array of such to Spark, which few stages take for a vector.
+
     `stored`: bool [N, width], the slots that Spark's vector holds: of a sparse vector those with an index (all others
     are 0). None: all of them, a dense vector, as a client's always is. What Spark does to stored values alone differs
     where 0 would not stay 0: times infinity, divided by NaN, as a category. `nulls`: bool [N, 1], rows in which the
@@ -241,6 +244,7 @@ class Vector(Column):
     """
 
     attributes: tuple[Attribute, ...] | None = None
+    element: str = ""
     resize: Callable[[int], Vector] | None = None
     stored: Var | None = None
     nulls: Var | None = None
@@ -290,6 +294,10 @@ def text(var: Var, **known: Any) -> Text:
 
 def vector(var: Var, width: int, *, attributes: tuple[Attribute, ...] | None = None, **known: Any) -> Vector:
     """A vector answer [N, width]."""
+    if width > MOST_SLOTS:
+        raise Refused(
+            f"a vector of {width:,} slots takes {width * 8 / 1e9:.1f} GB a row.", fix="fit it with fewer slots."
+        )
     assert attributes is None or len(attributes) == width, "one attribute a slot"
     return Vector(var, VectorType(width), attributes=attributes, **known)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from builder.errors import Refused, UsageError
 from builder.graph.rules import Rule, columns_of
+from builder.sparkml.column_names import resolve, root_of
 from builder.sparkml.reader import SavedStage
-from builder.types import INVALID, Schema
+from builder.sparkml.schema import how_to_flatten
+from builder.types import INVALID, NoTensor, Schema, tensors_of
 
 _READS = ("inputCols", "inputCol", "featuresCol")
 _WRITES = ("outputCols", "outputCol", "predictionCol", "probabilityCol", "rawPredictionCol")
@@ -36,8 +38,8 @@ def plan(
     column that is missing. Raises UsageError where an output does not exist, or a kept stage reads a column that nothing
     gives, and no such stage is there to blame.
     """
-    chosen = tuple(outputs) if outputs is not None else default_outputs(stages, rules)
-    inputs = {field.name for field in schema}
+    chosen = _meant(outputs, stages, rules) if outputs is not None else default_outputs(stages, rules)
+    inputs = {field.name for field in tensors_of(schema)}
     unknown = {index for index, stage in enumerate(stages) if not _is_told(stage, rules)}
     lost = _check_outputs(chosen, stages, rules, inputs, bool(unknown))
     forced = set(unknown) if lost or not chosen else {index for index in unknown if not writes(stages[index], rules)}
@@ -54,7 +56,7 @@ def plan(
         if not more:
             break
         forced |= more
-    missing = _check_inputs(stages, rules, kept, live, inputs, bool(unknown))
+    missing = _check_inputs(stages, rules, kept, live, schema, bool(unknown))
     if missing:
         kept = [keep or index in unknown for index, keep in enumerate(kept)]
     if INVALID.name in live & inputs:
@@ -63,6 +65,12 @@ def plan(
             fix="rename that column where the pipeline is fitted.",
         )
     return Plan(tuple(kept), frozenset(live), chosen, lost | missing)
+
+
+def _meant(outputs: Sequence[str], stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The outputs that a person asks for, as the stages spell them."""
+    made = list(dict.fromkeys(name for stage in stages for name in writes(stage, rules) if name))
+    return tuple(name if name in made else resolve(name, made, "the outputs") or name for name in outputs)
 
 
 def default_outputs(stages: Sequence[SavedStage], rules: Mapping[str, Rule]) -> tuple[str, ...]:
@@ -110,7 +118,7 @@ def _backwards(
         written, read = writes(stage, rules), reads(stage, rules)
         if index in forced or live & set(written):
             kept[index] = True
-            if rule and rule.each and index not in forced and not rule.drops_rows(stage):
+            if rule and rule.each and len(read) == len(written) and index not in forced and not rule.drops_rows(stage):
                 read = tuple(name for name, out in zip(read, written, strict=True) if out in live)
             live |= set(read)
     return kept, live
@@ -160,20 +168,44 @@ def _check_inputs(
     rules: Mapping[str, Rule],
     kept: Sequence[bool],
     live: set[str],
-    inputs: set[str],
+    schema: Schema,
     blamable: bool,
 ) -> frozenset[str]:
     """Columns that kept stages read and nothing gives, where an unknown stage may. Raises UsageError where none is there."""
-    there = set(inputs)
+    there = {field.name for field in tensors_of(schema)}
     missing: dict[str, str] = {}
     for stage, keep in zip(stages, kept, strict=True):
         if keep:
             missing |= {name: stage.uid for name in reads(stage, rules) if name not in there and name in live}
         there |= set(writes(stage, rules))
     if missing and not blamable:
-        told = "; ".join(f"{name!r} (read by {uid})" for name, uid in missing.items())
-        raise UsageError(
-            f"the schema lacks {told}.",
-            fix="give the schema of the DataFrame that the pipeline was fitted on (df.schema.json(), or MLflow's signature).",
-        )
+        raise _lacking(missing, schema)
     return frozenset(missing)
+
+
+def _lacking(missing: Mapping[str, str], schema: Schema) -> UsageError:
+    """What is missing, and why: not there at all, or there and of a type that has no tensor."""
+    types = {field.name: field.type for field in schema}
+    fixes, said = [], []
+    for name, uid in missing.items():
+        column = name if name in types else root_of(name, types)
+        type = types.get(column or "")
+        if isinstance(type, NoTensor):
+            what = (
+                f"{name!r} (read by {uid})"
+                if name == column
+                else f"{name!r} (read by {uid}) is a field of {column!r}, which"
+            )
+            said.append(f"column {what} is {type}: it has no tensor")
+            fixes.append(how_to_flatten(column or "", type))
+    absent = [
+        f"{name!r} (read by {uid})"
+        for name, uid in missing.items()
+        if not isinstance(types.get(name if name in types else root_of(name, types) or ""), NoTensor)
+    ]
+    if absent:
+        said.append(f"the schema lacks {'; '.join(absent)}")
+        fixes.append(
+            "give the schema of the DataFrame that the pipeline was fitted on (df.schema.json(), or MLflow's signature)."
+        )
+    return UsageError("; ".join(said) + ".", fix=" ".join(dict.fromkeys(fixes)))

@@ -21,6 +21,7 @@ from builder.graph.idioms import constant
 from builder.graph.needs import settle_versions
 from builder.graph.neutral import keep_nearly_neutral
 from builder.graph.refusing import blanked, code_of, reasons_of
+from builder.graph.resolution import resolved
 from builder.graph.rules import Rule
 from builder.graph.sharing import sharing
 from builder.graph.tracing import Trace, walk
@@ -37,13 +38,13 @@ from builder.types import (
     Field,
     Pack,
     Probe,
-    Scalar,
     Schema,
     Servable,
     StageVerdict,
     TensorSpec,
     TextArray,
     VectorType,
+    tensors_of,
 )
 
 
@@ -107,10 +108,10 @@ def asked_for(
     pipeline: SavedPipeline, schema: Schema, rules: Mapping[str, Rule], outputs: Sequence[str] | None = None
 ) -> tuple[TensorSpec, ...]:
     """The input columns that the outputs need, as far as is known without a graph: a vector's width may be -1."""
-    live = liveness.plan(pipeline.stages, schema, rules, outputs).live
+    live = liveness.plan(resolved(pipeline.stages, schema, rules), schema, rules, outputs).live
     return tuple(
         TensorSpec(given.name, given.type, given.nullable, _known_width(given))
-        for given in schema
+        for given in tensors_of(schema)
         if given.name in live
     )
 
@@ -121,8 +122,7 @@ def _known_width(given: Field) -> int:
             return width or vector_width(given.metadata) or -1
         case TextArray():
             return -1
-        case Scalar():
-            return 1
+    return 1
 
 
 def _build(trace: Trace, outputs: Sequence[str], proof: bool, packs: tuple[Pack, ...] = ()) -> Servable:

@@ -58,7 +58,7 @@ class Rule:
     leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
     of this rule's. `session`: the answers hang on what no saved model holds.
     `since`: the oldest Triton release that runs its operators. `fixed`: Spark's optimizer moves no later stage's filter
-    in front of this one (its function is called nondeterministic).
+    in front of this one (its function is called nondeterministic). `arrays`: it takes array<double> and array<float> for a vector.
     """
 
     spark_class: str
@@ -81,6 +81,7 @@ class Rule:
     session: bool = False
     since: str = OLDEST.name
     fixed: bool = False
+    arrays: bool = False
 
     @property
     def name(self) -> str:
@@ -93,7 +94,8 @@ class Rule:
 
     def inputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage reads, in order."""
-        return columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
+        named = columns_of(stage, self.reads) + tuple(name for also in self.also for name in columns_of(stage, [also]))
+        return tuple(map(stage.column, named))
 
     def outputs(self, stage: SavedStage) -> tuple[str, ...]:
         """Names of the columns that the stage writes, aligned with the rule's answers; "" is not written."""
@@ -110,6 +112,11 @@ class Rule:
     def check(self, column: Column, place: int = 0) -> Column:
         """The column, or Refused where it is not of the type annotated at its place."""
         expected = self.expects[min(place, len(self.expects) - 1)]
+        if isinstance(column, Vector) and column.element and not (self.arrays and expected is Vector):
+            raise Refused(
+                f"column {column.name!r} is array<{column.element}>; {self.name} reads {_READERS[expected]}.",
+                fix="make it a vector before the pipeline, in fitting too: pyspark.ml.functions.array_to_vector.",
+            )
         if not isinstance(column, expected):
             raise Refused(
                 f"column {column.name!r} is {column.type}; {self.name} reads {_READERS[expected]}.",
@@ -138,6 +145,7 @@ def converts(
     session: bool = False,
     since: str = OLDEST.name,
     fixed: bool = False,
+    arrays: bool = False,
 ) -> Callable[[F], F]:
     """Mark a function as the rule of `spark_class`. A function may carry several marks (one a class)."""
 
@@ -169,6 +177,7 @@ def converts(
             session,
             since,
             fixed,
+            arrays,
         )
         marks: list[Rule] = getattr(function, "__rules__", [])
         function.__rules__ = [*marks, rule]  # type: ignore[attr-defined]
@@ -200,6 +209,5 @@ def columns_of(stage: SavedStage, names: Sequence[str] | Callable[[SavedStage], 
     """The columns named by the first of these params that is set: a list as it is, a single name as one."""
     if callable(names):
         return names(stage)
-    found = [(name, stage.params.raw(name)) for name in names]
-    value = next((value for _, value in found if value), ())
-    return (value,) if isinstance(value, str) else tuple(value)
+    found = [stage.params.columns(name) for name in names]
+    return next((columns for columns in found if columns), ())

@@ -18,13 +18,14 @@ from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vec
 from builder.graph.forests import Forest, collecting_forests
 from builder.graph.idioms import collecting_tables
 from builder.graph.refusing import Met
+from builder.graph.resolution import resolved
 from builder.graph.rules import Rule
 from builder.graph.targeting import lowering_for, target
 from builder.graph.unpacking import Unpacked, unpacked
 from builder.releases import Target
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
 from builder.sparkml.reader import SavedPipeline, SavedStage
-from builder.sparkml.schema import decimal_digits
+from builder.sparkml.schema import ELEMENT, decimal_digits
 from builder.sparkml.verdicts import no_rule
 from builder.types import (
     Array,
@@ -39,6 +40,7 @@ from builder.types import (
     VectorType,
     Word,
     dtype_of,
+    tensors_of,
 )
 
 
@@ -82,14 +84,15 @@ def walk(
 
     `packs`: columns of the schema that come together, in one tensor.
     """
-    plan = liveness.plan(pipeline.stages, schema, rules, outputs)
+    stages = resolved(pipeline.stages, schema, rules)
+    plan = liveness.plan(stages, schema, rules, outputs)
     with lowering_for(target), collecting_tables() as tables, collecting_forests() as forests:
-        together = unpacked(packs, {given.name: _spec(given, 1, null_text) for given in schema})
+        together = unpacked(packs, {given.name: _spec(given, 1, null_text) for given in tensors_of(schema)})
         known: dict[str, Any] = {"lost": set(plan.lost), "rules": rules, "arguments": dict(together.arguments)}
         trace = Trace(plan.live, plan.outputs, null_text, target, tables, forests, together, **known)
-        for given in schema:
+        for given in tensors_of(schema):
             _add_input(trace, given)
-        for ordinal, (stage, kept) in enumerate(zip(pipeline.stages, plan.kept, strict=True), start=1):
+        for ordinal, (stage, kept) in enumerate(zip(stages, plan.kept, strict=True), start=1):
             if kept:
                 _convert(trace, ordinal, stage)
             else:
@@ -105,20 +108,23 @@ def _add_input(trace: Trace, given: Field) -> None:
     match given.type:
         case VectorType(width):
             width = vector_width(given.metadata) if width is None else width
+            element = given.metadata.get(ELEMENT, "")
             if width is None:
                 trace.columns[given.name] = Vector(
                     argument(Tensor(np.float64, ("N", None))),
                     VectorType(None),
                     given.nullable,
                     name=given.name,
+                    element=element,
                     resize=lambda wanted: _size_input(trace, given, wanted),
                 )
             else:
                 trace.columns[given.name] = Vector(
-                    _argument(trace, given, width),
+                    _rounded(_argument(trace, given, width), element),
                     VectorType(width),
                     given.nullable,
                     name=given.name,
+                    element=element,
                     attributes=vector_attributes(given.metadata),
                 )
         case TextArray():
@@ -144,6 +150,11 @@ def _argument(trace: Trace, given: Field, width: int) -> Var:
     return var
 
 
+def _rounded(var: Var, element: str) -> Var:
+    """As the client's doubles stand in Spark's array<float>."""
+    return op.cast(op.cast(var, to=np.float32), to=np.float64) if element == "float" else var
+
+
 def _spec(given: Field, width: int, null_text: str) -> TensorSpec:
     return TensorSpec(given.name, given.type, given.nullable, width, null_text)
 
@@ -154,7 +165,9 @@ def _size_input(trace: Trace, given: Field, width: int) -> Vector:
     if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
         return known.sized(width)
     sized = replace(given, type=VectorType(width))
-    column = Vector(_argument(trace, sized, width), VectorType(width), given.nullable, name=given.name)
+    element = given.metadata.get(ELEMENT, "")
+    var = _rounded(_argument(trace, sized, width), element)
+    column = Vector(var, VectorType(width), given.nullable, name=given.name, element=element)
     trace.columns[given.name] = column
     return column
 
@@ -206,12 +219,15 @@ def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
 
 @contextmanager
 def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
-    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours."""
+    """What a rule stumbles over is the stage's files: SourceError, not a trace of ours.
+
+    RuntimeError: ONNX's shape inference, where sizes disagree; and Python's, of what is nested too deep.
+    """
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise SourceError(
-            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({error!r}).",
+            f"{stage.uid}: its saved params and data are not those of a {rule.name} ({str(error)[:300] or error!r}).",
             fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
         ) from error
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.errors import SourceError, UsageError
-from builder.source.signature import schema_of_signature
+from builder.source.signature import schema_of_signature, without_tensors
+from builder.sparkml.documents import Unreadable, read_yaml
 from builder.sparkml.reader import read_stage
-from builder.sparkml.schema import left_out, parse_schema
+from builder.sparkml.schema import parse_schema
 from builder.sparkml.verdicts import PIPELINES
 from builder.types import Schema
 
@@ -67,8 +69,9 @@ def read_folder(
             raise SourceError(f"{root} does not exist.", fix=_forms())
         if not root.is_dir():
             raise SourceError(f"{root} is a file, not a folder.", fix=_forms())
+        _check_links(root)
         mlmodel = _read_mlmodel(root)
-        path = root if mlmodel is None else root / _spark_data(root, mlmodel)
+        path = root if mlmodel is None else _spark_data(root, mlmodel)
         _check_one_model(path)
         found, notes = _schema(root, schema, mlmodel)
         evidence = root / BESIDE / EVIDENCE_FILE
@@ -107,22 +110,24 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _read_mlmodel(root: Path) -> Mapping[str, Any] | None:
-    """The MLmodel document, or None where the folder is no MLflow model."""
+    """The MLmodel document, or None where the folder is not an MLflow model."""
     file = root / "MLmodel"
     if not file.is_file():
         return None
-    import yaml
-
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document: Mapping[str, Any] = read_yaml(file)
+    except (OSError, Unreadable) as error:
         raise SourceError(f"{file} cannot be read ({error}).", fix="copy or download the model again.") from error
-    if not isinstance(document, dict) or not isinstance(document.get("flavors"), dict):
-        raise SourceError(f"{file} is no MLflow model description.", fix="copy or download the model again.")
+    flavors = document.get("flavors") if isinstance(document, dict) else None
+    if not isinstance(flavors, dict) or not all(isinstance(name, str) for name in flavors):
+        raise SourceError(f"{file} is not an MLflow model description.", fix="copy or download the model again.")
+    for key, kind in (("run_id", str), ("signature", dict)):
+        if not isinstance(document.get(key), kind | None):
+            raise SourceError(f"{file}: {key} is not a {kind.__name__}.", fix="copy or download the model again.")
     return document
 
 
-def _spark_data(root: Path, mlmodel: Mapping[str, Any]) -> str:
+def _spark_data(root: Path, mlmodel: Mapping[str, Any]) -> Path:
     spark = mlmodel["flavors"].get("spark")
     if not isinstance(spark, dict) or not spark.get("model_data"):
         flavors = ", ".join(sorted(mlmodel["flavors"])) or "none"
@@ -130,7 +135,33 @@ def _spark_data(root: Path, mlmodel: Mapping[str, Any]) -> str:
             f"{root} is an MLflow model without Spark's flavor; it has: {flavors}.",
             fix="give a model that mlflow.spark.log_model or builder.log_model wrote.",
         )
-    return str(spark["model_data"])
+    data = spark["model_data"]
+    if not isinstance(data, str) or "\0" in data or not _inside(root / data, root):
+        raise SourceError(
+            f"{root / 'MLmodel'}: model_data {str(data)[:200]!r} is not a folder inside of the model's own.",
+            fix="a model reads nothing outside of its folder: copy or download it again.",
+        )
+    return root / data
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a path, its links followed, lies in the folder."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+
+
+def _check_links(root: Path) -> None:
+    """Raises SourceError where a link of the model's folder leads out of it, or nowhere."""
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and not (_inside(path, root) and path.exists()):
+                raise SourceError(
+                    f"{path} is a link that leads out of the model's folder, or nowhere.",
+                    fix="a model reads nothing outside of its folder: copy what it points to into its place.",
+                )
 
 
 def _check_one_model(path: Path) -> None:
@@ -155,8 +186,8 @@ def _schema(root: Path, given: Path | None, mlmodel: Mapping[str, Any] | None) -
     file = given or (stored if stored.is_file() else None)
     if file is not None:
         return _schema_file(file)
-    signature = (mlmodel or {}).get("signature")
-    if not isinstance(signature, dict) or not signature.get("inputs"):
+    signature = (mlmodel or {}).get("signature") or {}
+    if not signature.get("inputs"):
         what = "was logged without a signature" if mlmodel else "is a plain Spark folder, which knows no column types"
         raise SourceError(f"{root} {what}: the types of its input columns are not known.", fix=_SCHEMA_FIX)
     return schema_of_signature(signature["inputs"], root / "MLmodel")
@@ -168,8 +199,8 @@ def _schema_file(file: Path) -> tuple[Schema, tuple[str, ...]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the schema file {file} cannot be read ({error}).", fix=_SCHEMA_FIX) from error
     try:
-        notes = tuple(f"column {name!r} is {type}: left out of the schema." for name, type in left_out(text).items())
-        return parse_schema(text), notes
+        schema = parse_schema(text)
+        return schema, without_tensors(schema)
     except SourceError as error:
         raise SourceError(f"{file}: {error.message}", fix=error.fix) from error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
-from builder.types import ColumnType, Field, Scalar, Schema, TensorSpec, TextArray, VectorType
+from builder.sparkml.documents import Unreadable, parse_json
+from builder.sparkml.schema import ELEMENT, check_once
+from builder.types import ColumnType, Field, NoTensor, Scalar, Schema, TensorSpec, TextArray, VectorType
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -28,6 +29,7 @@ _MLFLOW: Mapping[str, str] = {
     "decimal": "double",
     "date": "datetime",
     "timestamp": "datetime",
+    "timestamp_ntz": "datetime",
 }
 _FIX = "give --schema schema.json, what df.schema.json() prints where the model is trained."
 
@@ -38,36 +40,54 @@ def schema_of_signature(inputs: str, where: Path) -> tuple[Schema, tuple[str, ..
     Raises SourceError where it describes tensors instead of named columns.
     """
     try:
-        columns = json.loads(inputs)
-        if not all(isinstance(column["name"], str) and column["type"] != "tensor" for column in columns):
+        columns = parse_json(inputs)
+        if not isinstance(columns, list) or not all(
+            isinstance(column["name"], str) and column["type"] != "tensor" for column in columns
+        ):
             raise KeyError("name")
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (Unreadable, KeyError, TypeError) as error:
         raise SourceError(f"{where}: its signature names no columns ({error!r}).", fix=_FIX) from error
-    fields, notes = [], []
-    for column in columns:
-        type = _column_type(column)
-        if type is None:
-            notes.append(f"column {column['name']!r} is {column['type']}: left out of the schema.")
-        else:
-            fields.append(Field(column["name"], type, not column.get("required", True)))
+    check_once([column["name"] for column in columns])
+    fields = tuple(
+        Field(column["name"], _column_type(column), not column.get("required", True), _metadata(column))
+        for column in columns
+    )
+    notes = list(without_tensors(fields))
     if fields and not any(field.nullable for field in fields):
         notes.append(
             "the signature calls every column required (MLflow infers that of any Spark DataFrame), so none may be "
             "null; for exact nullability " + _FIX
         )
-    return tuple(fields), tuple(notes)
+    return fields, tuple(notes)
 
 
-def _column_type(column: Mapping[str, Any]) -> ColumnType | None:
+def without_tensors(schema: Schema) -> tuple[str, ...]:
+    """What a person should know of columns that cannot travel."""
+    return tuple(
+        f"column {field.name!r} is {field.type}, which has no tensor: no stage can read it."
+        for field in schema
+        if isinstance(field.type, NoTensor)
+    )
+
+
+def _column_type(column: Mapping[str, Any]) -> ColumnType:
     match column:
-        case {"type": "sparkml_vector"}:
+        case {"type": "sparkml_vector"} | {"type": "array", "items": {"type": "double" | "float"}}:
             return VectorType()
         case {"type": "array", "items": {"type": "string"}}:
             return TextArray()
+        case {"type": "object"}:
+            return NoTensor("struct")
         case {"type": str(name)}:
-            return _SCALARS.get(name)
-        case _:
-            return None
+            return _SCALARS.get(name, NoTensor(name[:80]))
+    return NoTensor(str(column.get("type"))[:80])
+
+
+def _metadata(column: Mapping[str, Any]) -> Mapping[str, Any]:
+    match column:
+        case {"type": "array", "items": {"type": "double" | "float" as element}}:
+            return {ELEMENT: element}
+    return {}
 
 
 def signature_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> ModelSignature:

@@ -18,7 +18,7 @@ import pandas as pd
 
 MODEL, TENSORS = "model.onnx", "tensors.json"
 _INTEGERS: Mapping[str, Any] = {
-    "integer": np.int32, "long": np.int64, "short": np.int16, "byte": np.int8, "date": np.int32, "timestamp": np.int64,
+    "integer": np.int32, "long": np.int64, "short": np.int16, "byte": np.int8, "date": np.int32, "timestamp": np.int64, "timestamp_ntz": np.int64,
 }  # fmt: skip
 _EXACT = 2**53  # above it a float column has lost what the integer was
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -111,7 +111,7 @@ def _reading(kind: str, spec: Mapping[str, Any]) -> tuple[Callable[[Any], Any], 
         return _number, np.float64, None
     dtype = _INTEGERS[kind]
     limits = np.iinfo(dtype)
-    moment = {"date": _days, "timestamp": _microseconds}.get(kind, lambda value: value)
+    moment = {"date": _days, "timestamp": _microseconds, "timestamp_ntz": _microseconds}.get(kind, lambda value: value)
 
     def whole(value: Any) -> int:
         return _whole(moment(value), int(limits.min), int(limits.max))
@@ -196,7 +196,7 @@ def _column(array: np.ndarray[Any, Any], spec: Mapping[str, Any]) -> list[Any]:
     told = [None if value == marker else value for value in values]
     if kind == "boolean":
         return [None if value is None else bool(value) for value in told]
-    if kind in ("date", "timestamp"):
+    if kind in ("date", "timestamp", "timestamp_ntz"):
         return [None if value is None else _moment(value, kind) for value in told]
     return told
 

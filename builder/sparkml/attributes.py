@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+_MOST_SLOTS = 1 << 24
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -37,7 +39,7 @@ def scalar_attribute(metadata: Mapping[str, Any], name: str) -> Attribute:
 
     It keeps the name that it was saved with; one without is called as its column.
     """
-    saved = metadata.get("ml_attr")
+    saved = _group(metadata)
     if saved is None:
         return UNRESOLVED
     attribute = _attribute(saved)
@@ -46,29 +48,55 @@ def scalar_attribute(metadata: Mapping[str, Any], name: str) -> Attribute:
 
 def vector_attributes(metadata: Mapping[str, Any]) -> tuple[Attribute, ...] | None:
     """AttributeGroup.fromStructField: one attribute a slot, or None where the column tells none."""
-    saved = metadata.get("ml_attr") or {}
+    saved = _group(metadata) or {}
     groups = saved.get("attrs")
     if groups is None:
         return None
-    slots = {
-        int(entry["idx"]): _attribute({"type": kind, **entry})
+    entries = [
+        {"type": kind, **_object(entry)}
         for kind in ("numeric", "nominal", "binary")
-        for entry in groups.get(kind, [])
-    }
-    return tuple(slots.get(index, NUMERIC) for index in range(int(saved.get("num_attrs", len(slots)))))
+        for entry in _list(_object(groups).get(kind, []))
+    ]
+    slots = {_count(entry.get("idx")): _attribute(entry) for entry in entries}
+    return tuple(slots.get(index, NUMERIC) for index in range(_count(saved.get("num_attrs", len(slots)))))
 
 
 def vector_width(metadata: Mapping[str, Any]) -> int | None:
     """AttributeGroup.size: how many slots the column says it has."""
-    width = (metadata.get("ml_attr") or {}).get("num_attrs")
-    return None if width is None else int(width)
+    width = (_group(metadata) or {}).get("num_attrs")
+    return None if width is None else _count(width)
+
+
+def _group(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    saved = metadata.get("ml_attr")
+    return None if saved is None else _object(saved)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{str(value)[:80]!r} stands where an object should")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{str(value)[:80]!r} stands where a list should")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_SLOTS:
+        raise ValueError(f"{str(value)[:80]!r} is not a number of slots")
+    return value
 
 
 def _attribute(saved: Mapping[str, Any]) -> Attribute:
-    values = saved.get("vals")
-    return Attribute(
-        saved.get("type", "numeric"),
-        saved.get("name"),
-        None if values is None else tuple(values),
-        saved.get("num_vals"),
-    )
+    values, kind, name = saved.get("vals"), saved.get("type", "numeric"), saved.get("name")
+    if kind not in ("numeric", "nominal", "binary", "unresolved"):
+        raise ValueError(f"{str(kind)[:80]!r} is not a type of attribute")
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"{str(name)[:80]!r} is not a name")
+    if values is not None and not all(isinstance(value, str) for value in _list(values)):
+        raise ValueError("vals are not texts")
+    count = saved.get("num_vals")
+    return Attribute(kind, name, None if values is None else tuple(values), None if count is None else _count(count))

@@ -1,4 +1,4 @@
-"""JSON that comes from outside → Python, with what no honest file has refused by name: at one place, in bounded time."""
+"""JSON and YAML that come from outside → Python, with what no honest file has refused by name: at one place, in bounded time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _MOST_BYTES = 1 << 28  # a large pipeline's metadata has some kilobytes; a booster's JSON may have a hundred megabytes
+_MOST_YAML_BYTES = 1 << 21
+_YAML_DEPTH = 50
+_ALIASES = 16
 _DIGITS = 400  # of a number: the largest double has 309
 _DEPTH = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -47,6 +50,31 @@ def read_json(file: Path) -> Any:
     if size > _MOST_BYTES:
         raise Unreadable(f"it has {size:,} bytes, more than {_MOST_BYTES:,}")
     return parse_json(file.read_bytes())
+
+
+def read_yaml(file: Path) -> Any:
+    """A YAML document without tags. Raises Unreadable: no YAML, more than 2 MB, 16 aliases or 50 levels; and OSError."""
+    import yaml
+
+    size = file.stat().st_size
+    if size > _MOST_YAML_BYTES:
+        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_YAML_BYTES:,}")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own needs 10 s a megabyte
+    try:
+        text = file.read_text(encoding="utf-8")
+        depth = aliases = 0
+        for event in yaml.parse(text, Loader=loader):
+            aliases += isinstance(event, yaml.AliasEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _YAML_DEPTH or aliases > _ALIASES:
+                raise Unreadable(f"it has more than {_YAML_DEPTH} levels or {_ALIASES} aliases")
+        return yaml.load(text, Loader=loader)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8 ({error})") from error
+    except (yaml.YAMLError, RecursionError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise (
+            error if isinstance(error, Unreadable) else Unreadable(f"it is not plain YAML ({str(error)[:300]})")
+        ) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

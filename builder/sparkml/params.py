@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from builder.errors import SourceError
+from builder.sparkml.vectors import dense_vector
 from builder.types import Array
 
+_SHOWN = 200  # characters of a value in a message
 _NOT_FINITE = {
     "NaN": math.nan,
     "Inf": math.inf,
@@ -61,8 +63,10 @@ class Params:
 
     def integer(self, name: str) -> int:
         value = self._expect(name, int | float)
-        if isinstance(value, bool) or int(value) != value:
+        if isinstance(value, bool) or not math.isfinite(value) or int(value) != value:
             raise self._wrong(name, "a whole number")
+        if not -(2**63) <= value < 2**63:
+            raise self._wrong(name, "a whole number of 64 bits")
         return int(value)
 
     def number(self, name: str) -> float:
@@ -78,8 +82,21 @@ class Params:
             raise self._wrong(name, "a list of strings")
         return tuple(values)
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns that the param names: one or a list; none where it has no value."""
+        match self.raw(name):
+            case None:
+                return ()
+            case str(column):
+                return (column,) if column else ()
+            case list():
+                return self.texts(name)
+        raise self._wrong(name, "a column's name or a list of such")
+
     def nested(self, name: str) -> list[list[Any]]:
         """A list of lists, such as Bucketizer's splitsArray; numbers in it as `number` reads them."""
+        if not all(isinstance(inner, list) for inner in self._expect(name, list)):
+            raise self._wrong(name, "a list of lists")
         return [
             [_NOT_FINITE.get(value, value) if isinstance(value, str) else value for value in inner]
             for inner in self._expect(name, list)
@@ -88,19 +105,25 @@ class Params:
     def vector(self, name: str) -> Array:
         """[n] float64 from Spark's JSON vector (type 0 sparse, 1 dense)."""
         value = self._expect(name, dict)
-        values = [self._number(name, item) for item in value["values"]]
+        if not isinstance(value.get("values"), list):
+            raise self._wrong(name, "a vector")
+        values = np.array([self._number(name, item) for item in value["values"]], dtype=np.float64)
         if value.get("type") == 1:
-            return np.array(values, dtype=np.float64)
-        dense = np.zeros(int(value["size"]), dtype=np.float64)
-        dense[np.asarray(value["indices"], dtype=np.int64)] = values
-        return dense
+            return values
+        try:
+            return dense_vector({"type": 0, "size": value["size"], "indices": value["indices"], "values": values})
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise self._wrong(name, "a vector") from error
 
     def _number(self, name: str, value: Any) -> float:
         if isinstance(value, str) and value in _NOT_FINITE:
             return _NOT_FINITE[value]
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, "a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise self._wrong(name, "a number that a double holds") from error
 
     def _expect(self, name: str, kind: Any) -> Any:
         value = self.raw(name)
@@ -109,8 +132,9 @@ class Params:
         return value
 
     def _wrong(self, name: str, expected: str) -> SourceError:
-        value = self._values.get(name)
+        value = repr(self._values.get(name))
+        value = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
         return SourceError(
-            f"{self._uid}: param {name!r} should be {expected} and is {value!r}.",
+            f"{self._uid}: param {name!r} should be {expected} and is {value}.",
             fix="copy the saved model again; its metadata was changed by hand or by another tool.",
         )

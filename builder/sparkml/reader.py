@@ -28,14 +28,19 @@ _JVM_NAMES = {  # what pyspark saves by itself, in the JVM's layout, where a sta
     "pyspark.ml.classification.OneVsRestModel": "org.apache.spark.ml.classification.OneVsRestModel",
 }
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
+_ORDINAL = re.compile(r"([0-9]{1,9})_")
 _NOT_METADATA = "give the folder that PipelineModel.save wrote."
+_DEPTH = 50  # of pipelines inside of pipelines
 _ROWS = 1_000_000  # of a table that is read row by row
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
 
 @dataclass(frozen=True)
 class SavedStage:
-    """One stage as Spark saved it. `extra` holds metadata keys beside the params (numFeatures, numClasses, …)."""
+    """One stage as Spark saved it. `extra` holds metadata keys beside the params (numFeatures, numClasses, …).
+
+    `names`: of the columns that it reads those that are spelt otherwise where they were made.
+    """
 
     spark_class: str
     uid: str
@@ -44,6 +49,11 @@ class SavedStage:
     spark_version: str
     extra: Mapping[str, Any] = field(default_factory=dict)
     session: Session = UNSAID
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> str:
+        """What the column that the stage calls `name` is called where it was made."""
+        return self.names.get(name, name)
 
     @property
     def ansi(self) -> bool:
@@ -94,6 +104,15 @@ class SavedStage:
                 fix="copy the saved model again; this folder is not whole.",
             )
         return files
+
+    def count(self, name: str, default: int | None = None) -> int:
+        """A whole number of the metadata beside the params, such as numFeatures. Raises SourceError where it is none."""
+        value = self.extra.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+            raise SourceError(
+                f"{self.uid}: {name} should be a count and is {value!r}.", fix="copy the saved model again."
+            )
+        return value
 
     def nested(self, name: str) -> SavedStage:
         """The stage saved in this one's folder `name`. Raises SourceError where there is none."""
@@ -225,11 +244,13 @@ def _read_metadata(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _flatten(stage: SavedStage) -> list[SavedStage]:
+def _flatten(stage: SavedStage, depth: int = 0) -> list[SavedStage]:
+    if depth > _DEPTH:
+        raise SourceError(f"{stage.path} is a pipeline inside of {_DEPTH} others.", fix="save its stages side by side.")
     if stage.spark_class in SEARCHES:
-        return _flatten(read_stage(stage.path / "bestModel"))
+        return _flatten(read_stage(stage.path / "bestModel"), depth + 1)
     if stage.spark_class == FORMULA:
-        return [*_flatten(read_stage(stage.path / "pipelineModel")), stage]
+        return [*_flatten(read_stage(stage.path / "pipelineModel"), depth + 1), stage]
     if stage.spark_class not in PIPELINES:
         return [stage]
     uids = stage.params.texts("stageUids")
@@ -243,12 +264,12 @@ def _flatten(stage: SavedStage) -> list[SavedStage]:
             + ".",
             fix="a part is missing, or two models were saved into one folder: save it again into an empty one.",
         )
-    return [inner for index in wanted for inner in _flatten(read_stage(folders[index]))]
+    return [inner for index in wanted for inner in _flatten(read_stage(folders[index]), depth + 1)]
 
 
 def _stage_folders(path: Path) -> dict[int, Path]:
     """Ordinal → folder of `<ordinal>_<uid>`; the ordinal may be padded with zeros."""
     if not path.is_dir():
         return {}
-    folders = [folder for folder in path.iterdir() if folder.is_dir() and folder.name.split("_", 1)[0].isdigit()]
-    return {int(folder.name.split("_", 1)[0]): folder for folder in folders}
+    folders = {folder: _ORDINAL.match(folder.name) for folder in sorted(path.iterdir()) if folder.is_dir()}
+    return {int(match[1]): folder for folder, match in folders.items() if match}

@@ -81,7 +81,7 @@ def _weights(stage: SavedStage) -> Array:
         raise SourceError(f"{stage.uid}: treesMetadata has {metadata.num_columns} columns, not 3.", fix=_AGAIN)
     ids, weights = _numbers(metadata.column(0)), _numbers(metadata.column(2)).astype(np.float64)
     order = np.argsort(ids, kind="stable")
-    count = int(stage.extra.get("numTrees", len(ids)))
+    count = stage.count("numTrees", len(ids))
     if not np.array_equal(ids[order], np.arange(count)):
         raise SourceError(f"{stage.uid}: treesMetadata names {len(ids)} trees, not each of {count} once.", fix=_AGAIN)
     return weights[order]
@@ -109,7 +109,7 @@ def _flat(stage: SavedStage, tree: Array, nodes: pa.Table, weights: Array) -> Sa
         raise SourceError(f"{stage.uid}: nodes have impurityStats of several lengths.", fix=_AGAIN)
     threshold, categories = _splits(stage, leaf, sizes[order], values, starts[:-1][order], np.diff(starts)[order])
     feature = np.where(leaf, -1, feature[order])
-    wide = int(stage.extra.get("numFeatures", 0))
+    wide = stage.count("numFeatures", 0)
     if wide and (feature.max(initial=-1) >= wide or feature[~leaf].min(initial=0) < 0):
         raise SourceError(f"{stage.uid}: a node splits on a feature outside of 0 to {wide - 1}.", fix=_AGAIN)
     return SavedTrees(

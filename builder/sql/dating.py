@@ -26,6 +26,10 @@ _FROM, _TO = datetime(1850, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _ERA = 146_097  # days of 400 years
 
 
+_WALL = Kind("timestamp_ntz")
+_MOMENTS = (Kind("timestamp"), _WALL)
+
+
 def literal_date(text: str) -> Value:
     """DATE '2020-01-31'."""
     try:
@@ -46,7 +50,7 @@ def as_date(a: Value, zone: str | None) -> Value:
 def part(name: str, a: Value, zone: str | None) -> Value:
     """year, quarter, month, day, dayofweek (Sunday is 1), weekday (Monday is 0), dayofyear, hour, minute, second."""
     if name in _CLOCK:
-        if a.kind != Kind("timestamp"):
+        if a.kind not in _MOMENTS:
             raise Refused(f"{name} of a {a.kind}.", fix="give it a timestamp column.")
         local, (unit, size) = _local(a, zone), _CLOCK[name]
         return Value(INTEGER, wrapped(_floor(local.var, unit), size), local.nulls, local.fails)
@@ -112,7 +116,9 @@ PARTS = (*_CALENDAR, *_CLOCK)
 
 def _local(a: Value, zone: str | None) -> Value:
     """A moment as the zone's clocks show it, in microseconds; outside of 1850 to 2200 a zone with rules fails."""
-    if a.kind != Kind("timestamp"):
+    if a.kind == _WALL:
+        return Value(LONG, a.var, a.nulls, a.fails)
+    if a.kind not in _MOMENTS:
         raise Refused(f"it takes a {a.kind} for a date.", fix="give it a date or timestamp column.")
     if zone is None:
         raise Refused(

@@ -29,6 +29,7 @@ class Scope:
     ansi: bool
     since: Callable[[int, int], bool]
     timezone: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)  # columns that are spelt otherwise where they were made
     probes: list[Probe] = field(default_factory=list)
     read: dict[str, Value] = field(default_factory=dict)  # columns that were met
     met: list[int] = field(default_factory=lambda: [0])  # parts that were computed so far

@@ -28,7 +28,7 @@ _PLAIN_CAST = frozenset({"this", "to", "requires_string"})
 
 
 def column(scope: Scope, node: Any) -> Value:
-    name = column_name(node)
+    name = scope.names.get(column_name(node), column_name(node))
     if name not in scope.columns:
         raise Refused(f"there is no column {name!r}.", fix="check its spelling and case, and the schema given.")
     if name not in scope.read:
@@ -139,7 +139,7 @@ def cast_as(scope: Scope, node: Any) -> Value:
         return known(*_decimal(inner.this))  # 1.5BD
     if to.name == "date" and inner.key == "literal" and inner.is_string:
         return dating.literal_date(inner.this)
-    if to.name == "date" and (value := scope.value(inner)).kind.name in ("date", "timestamp"):
+    if to.name == "date" and (value := scope.value(inner)).kind.name in ("date", "timestamp", "timestamp_ntz"):
         return dating.as_date(value, scope.timezone)
     return cast(scope.value(inner), to, scope.ansi, tries=bool(node.args.get("safe")))
 

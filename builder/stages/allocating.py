@@ -29,6 +29,7 @@ _EULER = 0.577215664901532860606512090082
 @converts(
     "org.apache.spark.ml.clustering.LocalLDAModel",
     word="iterative",
+    arrays=True,
     reads=("featuresCol",),
     writes=("topicDistributionCol",),
     ignores=(

@@ -65,7 +65,7 @@ def _part(column: Column) -> Var:
         case Vector():
             column.width  # noqa: B018 (raises where it is not known)
             return column.var
-        case Number(type=Scalar("date" | "timestamp")):
+        case Number(type=Scalar("date" | "timestamp" | "timestamp_ntz")):
             pass
         case Number():
             return column.double()

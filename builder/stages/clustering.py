@@ -22,6 +22,7 @@ _OPPOSITE = 2 - 1e-12  # a cosine distance so near to 2 that Spark's 1 - sqrt(1 
 @converts(
     "org.apache.spark.ml.clustering.KMeansModel",
     word="dot",
+    arrays=True,
     reads=("featuresCol",),
     writes=("predictionCol",),
     ignores=(

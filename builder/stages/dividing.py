@@ -25,6 +25,7 @@ from builder.types import Array, Scalar
 @converts(
     "org.apache.spark.ml.clustering.BisectingKMeansModel",
     word="dot",
+    arrays=True,
     reads=("featuresCol",),
     writes=("predictionCol",),
     ignores=(

@@ -51,7 +51,7 @@ def r_formula(stage: SavedStage, columns: Sequence[Column]) -> tuple[Number, ...
     if not _label_made(stage):
         return ()
     (label,) = columns
-    if not isinstance(label, Number) or label.kind in ("date", "timestamp"):
+    if not isinstance(label, Number) or label.kind in ("date", "timestamp", "timestamp_ntz"):
         raise Refused(
             f"label column {label.name!r} is {label.type}; RFormula casts numbers and booleans.",
             fix="check the schema given: Spark itself refuses this column.",

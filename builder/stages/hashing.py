@@ -94,7 +94,11 @@ def feature_hasher(stage: SavedStage, columns: Sequence[Column]) -> Vector:
 
 
 def _numeric(column: Column) -> bool:
-    if not isinstance(column, Number | Text) or column.type in (Scalar("date"), Scalar("timestamp")):
+    if not isinstance(column, Number | Text) or column.type in (
+        Scalar("date"),
+        Scalar("timestamp"),
+        Scalar("timestamp_ntz"),
+    ):
         raise Refused(
             f"column {column.name!r} is {column.type}; FeatureHasher reads numbers, booleans and strings.",
             fix="Spark itself refuses this column: cast it first.",

@@ -26,6 +26,7 @@ _UNSURE = 4.0  # an eigenvalue within this factor of Spark's limit for 0: roundi
 @converts(
     "org.apache.spark.ml.clustering.GaussianMixtureModel",
     word="iterative",
+    arrays=True,
     reads=("featuresCol",),
     writes=("probabilityCol", "predictionCol"),
     ignores=("aggregationDepth", "featuresCol", "k", "maxIter", "seed", "tol", "weightCol"),

@@ -62,7 +62,10 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     from builder.sql.functions import RULES
     from builder.sql.values import written as column_of
 
-    statement, scope = _statement(stage), Scope(RULES, columns, stage.ansi, stage.since, stage.session.timezone)
+    statement, scope = (
+        _statement(stage),
+        Scope(RULES, columns, stage.ansi, stage.since, stage.session.timezone, stage.names),
+    )
     refused: list[Refused] = []
     masks: list[Mask] = []
     if statement.condition is not None:
@@ -73,7 +76,9 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             masks.append(Mask(op.not_(truth(condition)), f"WHERE {text} is not true", drops=True))
         except Refused as error:
             refused.append(Refused(f"WHERE {written(statement.condition)}: {error.reason}", fix=error.fix))
-    rows = columns[next(iter([*statement.reads(), *(name for name in columns if name in live), *columns]))].var
+    rows = columns[
+        next(iter([*map(stage.column, statement.reads()), *(name for name in columns if name in live), *columns]))
+    ].var
     # WHERE goes first: a row that is dropped cannot fail
     made: dict[str, Column] = {"": number(constant(0.0)).because(*masks).probing(*scope.probes)}
     for item in statement.items:
@@ -85,7 +90,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             if statement.star and item.name.lower() in {name.lower() for name in columns}:
                 raise Refused("there is such a column already, and * keeps it.", fix="give it another name.")
             if item.source is not None:
-                made[item.name] = replace(columns[item.source], masks=(), probes=())
+                made[item.name] = replace(columns[stage.column(item.source)], masks=(), probes=())
                 continue
             scope.probes.clear()
             value = scope.value(item.expression)

@@ -63,7 +63,7 @@ def als(stage: SavedStage, columns: Mapping[str, Column], live: frozenset[str]) 
     Null:   refused, and so is an id that is no whole number or no 32-bit integer.
     Source: ALSModel.transform, ALSModelParams.checkIntegers (ml/recommendation/ALS.scala, Spark 4.0.1)
     """
-    rank = int(stage.extra["rank"])
+    rank = stage.count("rank")
     user, item = (_numeric(columns[name]) for name in _ids(stage))
     known, user_id, users = _factors(stage, "userFactors", user, rank)
     known_too, item_id, items = _factors(stage, "itemFactors", item, rank)
