@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.releases import Target
+from builder.triton import load_header
 
-HEADER = "TRITONBUILD_LOAD_HEADER"
-"""The environment variable with the header's NAME=VALUE; `--load-header` reads it too."""
-
-_RESTRICTED = "model-repository,shared-memory,trace,logging"
+HEADER = load_header.VARIABLE
 _USER = "1000:1000"  # triton-server in NVIDIA's images
 _PORTS = (8000, 8001, 8002)
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")  # names, not values
@@ -75,7 +73,6 @@ class Launch:
 
 def server_flags(repository: str, models: Sequence[str], config_name: str = "") -> list[str]:
     """Whatever the addresses are. `${…}` is for a shell, or for compose, to fill in."""
-    secret = f"{_RESTRICTED}:${{{HEADER}}}"
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
@@ -84,8 +81,7 @@ def server_flags(repository: str, models: Sequence[str], config_name: str = "") 
         # Strict, one version that ever failed to load keeps the server unready for good, though the old one answers.
         "--strict-readiness=false",
         *([f"--model-config-name={config_name}"] if config_name else []),
-        f"--http-restricted-api={secret}",
-        f"--grpc-restricted-protocol={secret}",
+        *load_header.guards(f"${{{HEADER}}}"),
         "--exit-timeout-secs=10",
     ]
 
