@@ -26,7 +26,9 @@ _LOOK_S = 0.25
 _PULSE_S = 0.5
 _SILENCE_S = 20.0  # a request of 64 MB holds one of HTTP's eight threads for seconds
 _MINUTE_S = 60.0  # deaths within it make the next start wait: not at all, 1/4 s, 1/2 s, …
-_LONGEST_PAUSE_S = 2.0
+_LONGEST_PAUSE_S = 1.0
+_CRASH = "Signal ("  # what Triton's own handler logs first
+_CRASH_S = 2.0  # on a stack that has overflowed that handler may never end, and the ports stay open
 _STARTS = 5  # that did not make it ready, one after the other
 _HOUR_S = 3600.0
 
@@ -76,13 +78,18 @@ class Supervisor:
         server, pulse = self._server, _Pulse(self._server)
         try:
             with server.lines() as lines:
+                crashes_at = float("inf")
                 while True:
                     over = not server.alive
                     fault = server.how_it_ended() if over else server.processes.fault() or pulse.fault()
                     for line in lines():
                         say(line)
+                        if line.startswith(_CRASH):
+                            crashes_at = min(crashes_at, time.monotonic())
                     if fault:
                         return fault
+                    if time.monotonic() - crashes_at > _CRASH_S:
+                        return "tritonserver hangs in its handler of a signal, which its log names"
                     time.sleep(_LOOK_S)
         finally:
             pulse.stop()
