@@ -15,7 +15,7 @@ from tests.fuzz.asked import MODELS, VALUES, mutated, tensor
 Make = Callable[[random.Random], bytes]
 JSON, LEFT = "json", "left"
 
-SHAPES = [[], [0], [-1, 1], [1], [1, 1, 1], [2, 1], [1] * 200, [1.5, 1], ["1", 1], [None, 1], [1, 3_000_000_000], {}, 7]
+SHAPES = [[], [0], [-1, 1], [1], [1, 1, 1], [2, 1], [1] * 200, [1.5, 1], ["1", 1], [None, 1], [1, 3_000_000], {}, 7]
 
 
 def request(path: str, content: bytes, *headers: str, method: str = "POST") -> bytes:
