@@ -309,7 +309,10 @@ def launch(
         ports,
         config_name,
     )
-    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
+    # tritonserver takes the header as a flag alone
+    shown = "the header's value stands in the server's command line, where `ps` shows it to every user of the machine"
+    bare = "Or a tritonserver on PATH, run by a user who is not root"
+    return f"# NVIDIA's container; {shown}:\n{line.container()}\n# {bare}; {shown}:\n{line.bare()}"
 
 
 def verify(
