@@ -24,7 +24,7 @@ from builder.triton.server import InterruptedBy, Server, responds, start
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.25
 _PULSE_S = 0.5
-_SILENCE_S = 20.0  # a request of 64 MB holds one of HTTP's eight threads for seconds
+_ANSWER_S, _SILENCE_S = 5.0, 15.0  # a request of 64 MB holds one of HTTP's eight threads for seconds
 _MINUTE_S = 60.0  # deaths within it make the next start wait: not at all, 1/4 s, 1/2 s, …
 _LONGEST_PAUSE_S = 1.0
 _CRASH = "Signal ("  # what Triton's own handler logs first
@@ -119,6 +119,8 @@ class Supervisor:
             raise Unreachable(
                 f"tritonserver did not start {_STARTS} times in a row, at last: {failed.message}", fix=failed.fix
             ) from failed
+        for line in self._server.errors().splitlines():
+            say(f"tritonbuild: {line}")
         self.restarts += 1
         say(f"tritonbuild: it answers again after {time.monotonic() - died:.1f} s (restart {self.restarts})")
 
@@ -129,7 +131,10 @@ class _Pulse:
     def __init__(self, server: Server) -> None:
         self.loaded: frozenset[str] = frozenset()
         self.seen: frozenset[str] = frozenset()  # all that were loaded at any time
-        self._server, self._heard = server, time.monotonic()
+        self._server = server
+        self._silent_since: float | None = (
+            None  # told by a question that was not answered: this process may have been stopped
+        )
         self._over = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
@@ -138,22 +143,26 @@ class _Pulse:
 
     def fault(self) -> str:
         """Why it must be taken for dead, in words; empty where it answers."""
-        silent = time.monotonic() - self._heard
-        return f"tritonserver has not answered for {silent:.0f} s" if silent > _SILENCE_S else ""
+        since = self._silent_since
+        if since is None or time.monotonic() - since < _SILENCE_S:
+            return ""
+        return f"tritonserver has not answered for {time.monotonic() - since + _ANSWER_S:.0f} s"
 
     def _beat(self) -> None:
         while not self._over.wait(_PULSE_S):
-            if responds(self._server.http, "/v2/health/live", _SILENCE_S / 3):
-                self._heard = time.monotonic()
+            if responds(self._server.http, "/v2/health/live", _ANSWER_S):
+                self._silent_since = None
                 self._learn()
+            else:
+                self._silent_since = self._silent_since or time.monotonic()
 
     def _learn(self) -> None:
         try:
-            status, text = self._server.post("/v2/repository/index", b'{"ready": true}', _SILENCE_S / 3)
+            status, text = self._server.post("/v2/repository/index", b'{"ready": true}', _ANSWER_S)
         except Unreachable:
             return
         # A server that is ending unloads all of its models; it is not ready then.
-        if status == 200 and responds(self._server.http, "/v2/health/ready", _SILENCE_S / 3):
+        if status == 200 and responds(self._server.http, "/v2/health/ready", _ANSWER_S):
             self.loaded = frozenset(_lasting(one["name"] for one in json.loads(text)))
             self.seen |= self.loaded
 

@@ -166,6 +166,7 @@ def test_what_was_loaded_last_is_loaded_again(tmp_path: Path) -> None:
             with Control(f"grpc://{serving.grpc}") as again:
                 assert sorted(again.loaded()) == ["later", "picks"]
                 assert not again.ready("candidate.picks")
+            assert "tritonbuild: failed to load 'broken'" in serving.text
 
         (repository / "broken" / "1" / "model.onnx").write_bytes(text_identity().model)
         os.kill(serving.server, signal.SIGKILL)
