@@ -170,10 +170,7 @@ def show_server(server: Supervisor) -> None:
     for what, address in (("gRPC", server.grpc), ("HTTP", server.http), ("metrics", f"{server.metrics}/metrics")):
         print_text(f"{what:<8} {address}")
     sys.stdout.flush()
-    say(
-        "Models are loaded and unloaded by this user's `--load` on this machine, and whoever sends the header. Its value is"
-    )
-    say("TRITONBUILD_LOAD_HEADER's, else drawn; tritonserver's command line has it, which `ps` shows to every user.")
+    say("Commands of this user load models; others send the header TRITONBUILD_LOAD_HEADER, whose value `ps` shows.")
     say("Ctrl-C stops it.")
 
 
