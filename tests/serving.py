@@ -43,7 +43,7 @@ class Serve:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.process.poll() is None:
-            self.end(signal.SIGINT)
+            self.end(signal.SIGTERM)  # a background job of a shell ignores SIGINT
 
     def _read(self) -> None:
         assert self.process.stderr is not None

@@ -284,7 +284,9 @@ def _run(serving: Serve, number: int, seed: int) -> Report:
     for i, request in enumerate(drawn(seed, number), 1):
         fuzzer.send(request)
         if i % 10_000 == 0:
-            sys.stderr.write(f"{i} requests, {sum(fuzzer.report.deaths.values())} deaths\n")
+            sys.stderr.write(
+                f"{i} requests, {sum(fuzzer.report.deaths.values())} deaths, {good.right} right, {good.wrong} wrong\n"
+            )
     fuzzer.settle()
     good.over.set()
     good.join(60)
