@@ -16,12 +16,13 @@ _STOPPED_S = 1.0  # a stub that goes on after a longer stop takes the server wit
 
 @dataclass(frozen=True)
 class Process:
-    """`state` is ps's letter; `status` is how it ended, as wait() tells it."""
+    """`state` is ps's letter; `ticks` of CPU time it has used; `status` is how it ended, as wait() tells it."""
 
     pid: int
     parent: int
     name: str
     state: str
+    ticks: int
     status: int
 
 
@@ -43,6 +44,11 @@ class Processes:
             if now - self._since[pid] >= (_DEAD_S if one.state == "Z" else _STOPPED_S):
                 return self._told(one)
         return ""
+
+    def computed(self, instances: str) -> int:
+        """Ticks of CPU time that the stubs have used whose instances' names begin so; the server's, where it has none."""
+        stubs = [pid for pid, name in self._instances.copy().items() if name.startswith(instances)]
+        return sum(one.ticks for one in map(_process, stubs or [self._server]) if one is not None)
 
     def _all(self) -> Iterator[Process]:
         """The server and its stubs."""
@@ -84,7 +90,8 @@ def _process(pid: int) -> Process | None:
         return None
     before, _, after = text.rpartition(")")
     fields = after.split()
-    return Process(pid, int(fields[1]), before.partition("(")[2], fields[0], int(fields[-1]))
+    ticks = int(fields[11]) + int(fields[12])
+    return Process(pid, int(fields[1]), before.partition("(")[2], fields[0], ticks, int(fields[-1]))
 
 
 def _instance(pid: int) -> str:

@@ -18,6 +18,7 @@ from types import TracebackType
 
 from builder.errors import TritonbuildError, Unreachable
 from builder.triton import repository as repositories
+from builder.triton.backlog import Backlog
 from builder.triton.candidate import PREFIX
 from builder.triton.server import InterruptedBy, Server, responds, start
 
@@ -131,10 +132,9 @@ class _Pulse:
     def __init__(self, server: Server) -> None:
         self.loaded: frozenset[str] = frozenset()
         self.seen: frozenset[str] = frozenset()  # all that were loaded at any time
-        self._server = server
-        self._silent_since: float | None = (
-            None  # told by a question that was not answered: this process may have been stopped
-        )
+        self._server, self._backlog = server, Backlog(server.metrics, server.processes)
+        # From the first question on that was not answered; not by the clock alone: this process may have been stopped.
+        self._silent_since: float | None = None
         self._over = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
@@ -145,7 +145,7 @@ class _Pulse:
         """Why it must be taken for dead, in words; empty where it answers."""
         since = self._silent_since
         if since is None or time.monotonic() - since < _SILENCE_S:
-            return ""
+            return self._backlog.fault()
         return f"tritonserver has not answered for {time.monotonic() - since + _ANSWER_S:.0f} s"
 
     def _beat(self) -> None:
@@ -153,6 +153,7 @@ class _Pulse:
             if responds(self._server.http, "/v2/health/live", _ANSWER_S):
                 self._silent_since = None
                 self._learn()
+                self._backlog.look(_ANSWER_S)
             else:
                 self._silent_since = self._silent_since or time.monotonic()
 

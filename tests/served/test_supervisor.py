@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -173,6 +174,44 @@ def test_what_was_loaded_last_is_loaded_again(tmp_path: Path) -> None:
         until(lambda: serving.restarts == 3, BACK_S)
         with Control(f"grpc://{serving.grpc}") as again:
             assert sorted(again.loaded()) == ["broken", "later", "picks"]
+
+
+HANGS = """
+import time
+import numpy as np
+import triton_python_backend_utils as triton
+
+class TritonPythonModel:
+    def execute(self, requests):
+        if any(request.inputs()[0].as_numpy().max() > 0 for request in requests):
+            time.sleep(3600)
+        return [triton.InferenceResponse([triton.Tensor("y", np.zeros((1, 1)))]) for request in requests]
+"""
+CONFIG = """
+name: "hangs" backend: "python" max_batch_size: 8
+input { name: "x" data_type: TYPE_FP64 dims: 1 }
+output { name: "y" data_type: TYPE_FP64 dims: 1 }
+"""
+
+
+def test_a_stub_that_hangs_is_noticed_by_the_requests_that_wait(tmp_path: Path) -> None:
+    (tmp_path / "hangs" / "1").mkdir(parents=True)
+    (tmp_path / "hangs" / "1" / "model.py").write_text(HANGS)
+    (tmp_path / "hangs" / "config.pbtxt").write_text(CONFIG)
+
+    def ask(value: int) -> bytes:
+        told = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [value]}]}
+        url = f"http://{serving.http}/v2/models/hangs/infer"
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(told).encode()), timeout=2) as answer:
+            return answer.read()
+
+    with Serve(tmp_path) as serving:
+        for value in (1, 0):  # the second one waits behind the first
+            with pytest.raises(OSError, match="timed out"):
+                ask(value)
+        until(lambda: serving.restarts == 1, 90)
+        assert "the stub of hangs hangs" in serving.text
+        assert b'"data":[0.0]' in ask(0)
 
 
 def test_it_never_says_ready_for_long_while_a_model_is_dead(serving: Serve) -> None:
