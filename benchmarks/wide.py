@@ -21,8 +21,8 @@ from builder.bench.load import Connect
 from builder.bench.served import over
 from builder.tables import encode
 from builder.triton.client import Protocol
-from builder.triton.server import Server
 from builder.triton.settings import Wish
+from builder.triton.supervisor import Supervisor
 from builder.types import Array, Progress, Scalar, Table, TensorSpec
 
 WIDTHS, ROWS = (10, 100, 500), (1, 32, 256)
@@ -55,7 +55,7 @@ def publish(folder: Path, repository: Path, width: int) -> None:
         flow.publish(wanted, repository, name=f"{name}_{width}", unproven=True, settings=wish)
 
 
-def compared(server: Server, width: int, size: int, progress: Progress) -> list[tuple[str, ...]]:
+def compared(server: Supervisor, width: int, size: int, progress: Progress) -> list[tuple[str, ...]]:
     """A line a protocol: medians, and how many times faster the packed one is."""
     progress.step(f"asking {width} columns, {size} rows a request")
     addresses = {"gRPC": server.grpc, "HTTP": server.http}

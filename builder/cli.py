@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from builder.errors import CheckFailed, ConversionRefused, Unreachable
+from builder.errors import CheckFailed, ConversionRefused
 from builder.options import (
     LOAD,
     Ansi,
@@ -320,6 +320,15 @@ def serve(
         bool, typer.Option("--print-command", help="start nothing: print how a production server is started")
     ] = False,
     triton: Annotated[str, typer.Option(help="the container's tag in that line")] = PINNED.name,
+    load_header: Annotated[
+        str,
+        typer.Option(
+            envvar="TRITONBUILD_LOAD_HEADER", help="NAME=VALUE that lets a client load models [default: drawn]"
+        ),
+    ] = "",
+    restarts: Annotated[
+        int, typer.Option(min=0, help="how many times an hour a server that died is started again")
+    ] = 100,
 ) -> None:
     """Serve every model of the repository with a real tritonserver on this machine, until Ctrl-C."""
     from builder import console, flow
@@ -337,13 +346,14 @@ def serve(
             config_name=model_config_name,
             server=server,
             server_python=server_python,
+            load_header=load_header,
+            restarts=restarts,
             progress=progress,
         )
     with running:
         console.show_server(running)
-        code = console.streaming(running)
-    if code:
-        raise typer.Exit(Unreachable.exit_code)
+        with console.talking():
+            console.streaming(running)
 
 
 @app.command(name="list")

@@ -23,8 +23,8 @@ from builder.types import TensorSpec, to_json
 
 if TYPE_CHECKING:
     from builder.triton.inventory import Held
-    from builder.triton.server import Server
     from builder.triton.settings import Chosen
+    from builder.triton.supervisor import Supervisor
 
 _VERDICT_STYLE = {"kept": "green", "dropped": "dim", "refused": "bold red"}
 
@@ -165,24 +165,21 @@ def show_settings(chosen: Chosen) -> None:
     table(("setting", "value", "from", "meaning"), [tuple(map(escape, line)) for line in chosen.lines()])
 
 
-def show_server(server: Server) -> None:
+def show_server(server: Supervisor) -> None:
     """Where a server answers."""
     for what, address in (("gRPC", server.grpc), ("HTTP", server.http), ("metrics", f"{server.metrics}/metrics")):
         print_text(f"{what:<8} {address}")
     sys.stdout.flush()
+    say("Commands of this user load models; others send the header TRITONBUILD_LOAD_HEADER, whose value `ps` shows.")
     say("Ctrl-C stops it.")
 
 
-def streaming(server: Server) -> int:
-    """Wait until Ctrl-C (0) or until the server ends by itself (its exit code, told with its last words)."""
+def streaming(server: Supervisor) -> None:
+    """What the server says and how often it comes back, until Ctrl-C. Raises Unreachable where it no longer does."""
     try:
-        code = server.wait(on_line=say)
+        server.wait(on_line=say)
     except KeyboardInterrupt:
         say("stopping")
-        return 0
-    if code:
-        say(f"tritonserver ended with exit code {code}; its log ends with\n{server.log_tail()}")
-    return code
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from builder.source.registry import Stores
     from builder.telling import Telling
     from builder.triton.layout import Repository
-    from builder.triton.server import Server
     from builder.triton.settings import Wish
+    from builder.triton.supervisor import Supervisor
     from builder.types import Servable
 
 __all__ = [
@@ -266,14 +266,20 @@ def serve(
     config_name: str = "",
     server: Path | None = None,
     server_python: Path | None = None,
+    load_header: str = "",
+    restarts: int = 100,
     progress: Progress | None = None,
-) -> Server:
-    """A real tritonserver that answers for every model of the repository; whoever called ends it."""
+) -> Supervisor:
+    """A real tritonserver that answers for every model of the repository; the caller must stop it.
+
+    `load_header`: the NAME=VALUE that lets a client load models, else one is drawn. `restarts`: how many times an hour it
+    may die while the caller waits for its end.
+    """
     from builder.triton.repository import models
-    from builder.triton.server import start
+    from builder.triton.supervisor import supervise
 
     (progress or Silent()).step(f"starting tritonserver with {', '.join(models(repository)) or 'no model'}")
-    return start(
+    return supervise(
         repository,
         grpc_port=grpc_port,
         http_port=http_port,
@@ -281,6 +287,8 @@ def serve(
         server=server,
         server_python=server_python,
         flags=[f"--model-config-name={config_name}"] if config_name else (),
+        header=load_header,
+        restarts=restarts,
     )
 
 
@@ -301,7 +309,10 @@ def launch(
         ports,
         config_name,
     )
-    return f"# NVIDIA's container:\n{line.container()}\n# Or a tritonserver on PATH, run by a user who is not root:\n{line.bare()}"
+    # tritonserver takes the header as a flag alone
+    shown = "the header's value stands in the server's command line, where `ps` shows it to every user of the machine"
+    bare = "Or a tritonserver on PATH, run by a user who is not root"
+    return f"# NVIDIA's container; {shown}:\n{line.container()}\n# {bare}; {shown}:\n{line.bare()}"
 
 
 def verify(

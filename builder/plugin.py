@@ -161,7 +161,8 @@ def run_local(name: str, model_uri: str, flavor: str | None = None, config: Any 
         flow.publish(
             flow.Wanted(model_uri, **options.pop("wanted")), repository, name=name, progress=_Logged(), **options
         )
-        with flow.serve(repository, progress=_Logged(), **ports) as server:
+        header = options.get("load_header", "")
+        with flow.serve(repository, progress=_Logged(), load_header=header, **ports) as server:
             _log.info("%s answers: gRPC %s, HTTP %s; Ctrl-C stops it", name, server.grpc, server.http)
             try:
                 server.wait()

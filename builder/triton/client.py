@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import HTTPException
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -221,7 +222,7 @@ class Client:
                 )
                 raise UsageError(f"Triton at {self.url} has no {model}: {said}", fix=fix) from error
             raise UsageError(f"Triton refused the request to {model}: {said}") from error
-        except OSError as error:  # sockets, name resolution and timeouts of the HTTP library
+        except (OSError, HTTPException) as error:  # sockets, names, timeouts; a connection that closes within an answer
             raise self._unreachable(str(error) or type(error).__name__) from error
 
     def _unreachable(self, said: str) -> Unreachable:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from builder.errors import TritonbuildError, Unreachable, UsageError
+from builder.triton import load_header
 from builder.triton.client import Client, Protocol
 
 LOAD_TIMEOUT_S = 600.0  # a forest of 8 million nodes needs 11 s to open
@@ -30,7 +31,8 @@ State = Literal["ready", "unready", "silent"]
 class Control(Client):
     """A connection to a server with explicit model control. `url`: `grpc://host:port` or `http://host:port`.
 
-    `header`: `name=value` where the server restricts its repository API to whoever sends it.
+    `header`: `name=value` where the server restricts its repository API to whoever sends it; that of this user's own
+    embedded server is found.
     """
 
     def __init__(self, url: str, header: str = "") -> None:
@@ -39,7 +41,7 @@ class Control(Client):
             raise UsageError(f"{url!r} is no address of a server.", fix="give grpc://host:8001 or http://host:8000.")
         super().__init__(url, _SCHEMES[scheme])
         self.address = url
-        self._headers = _headers(header, self.protocol)
+        self._headers = _headers(header or load_header.found(self.url), self.protocol)
 
     def __enter__(self) -> Control:
         return self
@@ -66,7 +68,8 @@ class Control(Client):
             if "restricted, expecting header" in error.message:
                 raise UsageError(
                     f"Triton at {self.address} lets nobody load models without its header.",
-                    fix="give --load-header NAME=VALUE, as its --grpc-restricted-protocol or --http-restricted-api has it.",
+                    fix="give --load-header NAME=VALUE, as its --grpc-restricted-protocol or --http-restricted-api has it; "
+                    "`tritonbuild serve` tells it to commands of its own user on its own machine.",
                 ) from error
             raise
 

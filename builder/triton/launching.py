@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.releases import Target
+from builder.triton import load_header
 
-HEADER = "TRITONBUILD_LOAD_HEADER"
-"""The environment variable with the header's NAME=VALUE; `--load-header` reads it too."""
-
-_RESTRICTED = "model-repository,shared-memory,trace,logging"
+HEADER = load_header.VARIABLE
+_BOUND, _BOUNDED = (
+    "--grpc-max-response-pool-size=64",
+    "25.06",
+)  # server#7879; without it a stream's responses are unbounded
 _USER = "1000:1000"  # triton-server in NVIDIA's images
 _PORTS = (8000, 8001, 8002)
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")  # names, not values
@@ -37,12 +39,12 @@ class Launch:
     config_name: str = ""
 
     def bare(self) -> str:
-        """For a tritonserver on PATH."""
+        """For a tritonserver on PATH. tritonserver takes the secret as a flag alone: `ps` shows it to this machine's users."""
         where = self.repository if isinstance(self.repository, str) else str(self.repository.resolve())
         return _joined(["tritonserver", *self._flags(where, "127.0.0.1", self.ports)], self._guard())
 
     def container(self) -> str:
-        """For NVIDIA's container of the release. The secret is read inside of it: no line of `docker` shows it."""
+        """For NVIDIA's container of the release. The secret is read inside of it: no line of `docker` shows it; `ps` does."""
         http, grpc, metrics = (
             f"--publish=127.0.0.1:{here}:{there}" for here, there in zip(self.ports, _PORTS, strict=True)
         )
@@ -67,15 +69,15 @@ class Launch:
         return "/models", f"--volume={shlex.quote(str(self.repository.resolve()))}:/models:ro"
 
     def _flags(self, repository: str, host: str, ports: Sequence[int]) -> list[str]:
-        return [*server_flags(repository, self.models, self.config_name), *addresses(host, ports)]
+        flags = server_flags(repository, self.models, self.release, self.config_name)
+        return [*flags, *addresses(host, ports)]
 
     def _guard(self) -> str:
         return f': "${{{HEADER}:?NAME=VALUE, the header that lets a client load models}}"'
 
 
-def server_flags(repository: str, models: Sequence[str], config_name: str = "") -> list[str]:
+def server_flags(repository: str, models: Sequence[str], release: Target, config_name: str = "") -> list[str]:
     """Whatever the addresses are. `${…}` is for a shell, or for compose, to fill in."""
-    secret = f"{_RESTRICTED}:${{{HEADER}}}"
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
@@ -84,8 +86,8 @@ def server_flags(repository: str, models: Sequence[str], config_name: str = "") 
         # Strict, one version that ever failed to load keeps the server unready for good, though the old one answers.
         "--strict-readiness=false",
         *([f"--model-config-name={config_name}"] if config_name else []),
-        f"--http-restricted-api={secret}",
-        f"--grpc-restricted-protocol={secret}",
+        *load_header.guards(f"${{{HEADER}}}"),
+        *([] if release.older_than(_BOUNDED) else [_BOUND]),
         "--exit-timeout-secs=10",
     ]
 

@@ -10,31 +10,28 @@ import http.client
 import json
 import logging
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from builder.errors import Unreachable, UsageError
+from builder.triton import load_header, temporary
 from builder.triton import repository as repositories
-from builder.triton.embedding import Embedding, embed
+from builder.triton.arguments import HOST, STUB_TIMEOUT_S, command, free_ports, shared_memory
+from builder.triton.embedding import embed
+from builder.triton.processes import Processes, ended
 from builder.triton.stores import store_of
 
 _LOG = logging.getLogger(__name__)
-_HOST = "127.0.0.1"
 _GRACE_S = (
     6.0  # from SIGTERM to SIGKILL; a clean end takes about 2 s, an idle HTTP client holds it for EXIT_TIMEOUT more
 )
-_EXIT_TIMEOUT_S = 3
-_WORD = re.compile(r"[\w/.,:@%+=-]+")
-_STUB_TIMEOUT_S = 600  # a forest of 8 million nodes needs 11 s to open; Triton's own default is 30
 
 # $1 server's pid, $2 its folder, $3 the name that its shared memory begins with
 _WATCHER = """trap '' TERM INT HUP
@@ -46,19 +43,30 @@ kill -KILL 0"""
 
 
 class Server:
-    """A running tritonserver; made by `start`. `grpc`, `http` and `metrics` are `host:port`."""
+    """A running tritonserver; made by `start`. `grpc`, `http` and `metrics` are `host:port`.
+
+    `header`: the NAME=VALUE that it wants from whoever loads models.
+    """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], folder: Path, log: Path, log_start: int, ports: Sequence[int]
+        self,
+        process: subprocess.Popen[bytes],
+        folder: Path,
+        log: Path,
+        log_start: int,
+        ports: Sequence[int],
+        header: str,
     ) -> None:
         self.pid = process.pid
-        self.grpc, self.http, self.metrics = (f"{_HOST}:{port}" for port in ports)
+        self.grpc, self.http, self.metrics = (f"{HOST}:{port}" for port in ports)
+        self.ports, self.header = tuple(ports), header
+        self.processes = Processes(self.pid)
         self._process, self._folder = process, folder
         self._log, self._log_start = log, log_start  # the file may hold earlier servers' lines
         self._last_words = ""
         self._stopping = threading.Lock()
         self._watcher = subprocess.Popen(
-            ["sh", "-c", _WATCHER, "sh", str(self.pid), str(folder), _shared_memory(folder)],
+            ["sh", "-c", _WATCHER, "sh", str(self.pid), str(folder), shared_memory(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -96,40 +104,64 @@ class Server:
     def load(self, name: str) -> None:
         """Load a model, or its newest version. Raises Unreachable with the server's reason; an old version serves on."""
         repositories.check_name(name)
-        status, text = _post(self.http, f"/v2/repository/models/{name}/load")
+        status, text = self.post(f"/v2/repository/models/{name}/load", timeout_s=STUB_TIMEOUT_S)
         if status != 200:
             raise Unreachable(
                 f"Triton did not load {name}: {_reason(text)}", fix=f"its log ends with\n{self.log_tail()}"
             )
+
+    def post(self, path: str, body: bytes = b"{}", timeout_s: float = 60.0) -> tuple[int, str]:
+        """Status and text of a request that changes the server or asks for its models. Raises Unreachable."""
+        name, _, value = self.header.partition("=")
+        try:
+            connection = http.client.HTTPConnection(self.http, timeout=timeout_s)
+            connection.request("POST", path, body=body, headers={name: value})
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read().decode("utf-8", errors="replace")
+            connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"Triton at {self.http} did not answer: {error}") from error
+        return status, text
 
     def wait(self, on_line: Callable[[str], None] | None = None) -> int:
         """Block until the server ends by itself; its exit code. Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt.
 
         `on_line` is called with each line that the server logs from now on.
         """
-        with _InterruptedBy(signal.SIGTERM, signal.SIGHUP):
-            if on_line is not None:
-                with self._log.open(encoding="utf-8", errors="replace") as log:
-                    log.seek(0, os.SEEK_END)
-                    ended = False
-                    while not ended:
-                        ended = not self.alive  # asked before the reading: what it said last is read too
-                        for line in log:
-                            on_line(line.rstrip("\n"))
-                        time.sleep(0.2)
+        with InterruptedBy(signal.SIGTERM, signal.SIGHUP), self.lines() as lines:
+            over = False
+            while not over:
+                over = not self.alive  # asked before the reading: what it said last is read too
+                for line in lines():
+                    if on_line is not None:
+                        on_line(line)
+                time.sleep(0.2)
             return self._process.wait()
 
-    def stop(self) -> None:
-        """End the server and all that it started. Once done, doing it again does nothing."""
+    @contextmanager
+    def lines(self) -> Iterator[Callable[[], list[str]]]:
+        """A function with what the server has logged since the last call; first: since now."""
+        with self._log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(0, os.SEEK_END)
+            yield lambda: [line.rstrip("\n") for line in log]
+
+    def how_it_ended(self) -> str:
+        """In words, once it has."""
+        code = self._process.wait()
+        return f"tritonserver {ended(-code if code < 0 else code << 8)}"
+
+    def stop(self, grace_s: float = _GRACE_S) -> None:
+        """End the server and all that it started. Once done, doing it again does nothing. `grace_s` 0: kill it."""
         with self._stopping:
             if self._watcher.poll() is not None and not self.alive:
                 return
-            if self.alive:
+            if self.alive and grace_s:
                 self._process.terminate()
             try:
-                self._process.wait(_GRACE_S)
+                self._process.wait(grace_s)
             except subprocess.TimeoutExpired:
-                _LOG.info("tritonserver %d did not end in %g s: killing it", self.pid, _GRACE_S)
+                if grace_s:
+                    _LOG.info("tritonserver %d did not end in %g s: killing it", self.pid, grace_s)
             finally:
                 # The watcher is still in the group, so its number cannot have passed to anybody else.
                 if self._watcher.poll() is None:
@@ -140,7 +172,7 @@ class Server:
                 self._watcher.stdin.close()
                 self._last_words = self.log_tail(10_000)
                 shutil.rmtree(self._folder, ignore_errors=True)
-                for left in Path("/dev/shm").glob(_shared_memory(self._folder) + "*"):
+                for left in Path("/dev/shm").glob(shared_memory(self._folder) + "*"):
                     left.unlink(missing_ok=True)
 
 
@@ -155,13 +187,15 @@ def start(
     server_python: Path | None = None,
     log: Path | None = None,
     flags: Sequence[str] = (),
+    header: str = "",
     timeout_s: float = 600.0,
 ) -> Server:
     """Start tritonserver on 127.0.0.1 and return once every model is ready to answer.
 
     Port 0 takes a free one. `models`: None loads all of the repository, an empty sequence none; more come by `load`.
     `server`: a tritonserver with backends of its own; `server_python`: an interpreter whose nvidia-pytriton to use.
-    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. Raises UsageError (no such repository or model), Unreachable (port taken,
+    `log`: where the server's output goes. `flags`: more of tritonserver's own; they win. `header`: the NAME=VALUE that
+    lets a client load models, else one is drawn. Raises UsageError (no such repository or model), Unreachable (port taken,
     nothing to run, a model that does not load, with the reason).
     """
     there = repositories.models(repository)
@@ -172,15 +206,19 @@ def start(
             f"{repository} holds no model {', '.join(absent)}.",
             fix=f"it has {', '.join(there) or 'none: publish one'}.",
         )
-    ports = _ports({"gRPC": grpc_port, "HTTP": http_port, "metrics": metrics_port})
-    folder = Path(tempfile.mkdtemp(prefix="tritonbuild-server-"))
+    header = load_header.checked(header) if header else load_header.drawn()
+    ports = free_ports({"gRPC": grpc_port, "HTTP": http_port, "metrics": metrics_port})
+    folder = temporary.make()
+    process: subprocess.Popen[bytes] | None = None
     try:
         embedding = embed(folder, server, server_python)
         log = log or folder / "server.log"
+        words = command(embedding, folder, store_of(repository).for_triton, wanted, ports, header)
+        given = {flag.partition("=")[0] for flag in flags} & set(load_header.FLAGS)  # a second one would stop it
         with log.open("ab") as out:
             log_start = out.tell()
             process = subprocess.Popen(
-                [*_command(embedding, folder, store_of(repository).for_triton, wanted, ports), *flags],
+                [*(word for word in words if word.partition("=")[0] not in given), *flags],
                 env=dict(embedding.environment),
                 cwd=folder,  # the stub's Python looks into its working directory first
                 stdin=subprocess.DEVNULL,
@@ -188,8 +226,12 @@ def start(
                 stderr=subprocess.STDOUT,
                 process_group=0,  # Ctrl-C at the terminal is for the starter, who then stops the server
             )
-        started = Server(process, folder, log.resolve(), log_start, ports)
+        load_header.keep(folder, process.pid, ports, header)
+        started = Server(process, folder, log.resolve(), log_start, ports, header)
     except BaseException as error:
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             raise Unreachable(f"tritonserver does not start: {error}") from error
@@ -203,92 +245,30 @@ def start(
     return started
 
 
-def _command(
-    embedding: Embedding, folder: Path, repository: str, models: Sequence[str], ports: Sequence[int]
-) -> list[str]:
-    grpc_port, http_port, metrics_port = ports
-    return [
-        str(embedding.binary),
-        *embedding.arguments,
-        f"--model-repository={_plain(repository, folder)}",
-        "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in models),  # by name: `*` would fail on any folder that is no model
-        "--disable-auto-complete-config",
-        # Strict, one version that ever failed to load keeps the server unready for good, also once it is deleted.
-        "--strict-readiness=false",
-        f"--http-address={_HOST}",
-        f"--http-port={http_port}",
-        f"--grpc-address={_HOST}",
-        f"--grpc-port={grpc_port}",
-        f"--metrics-address={_HOST}",
-        f"--metrics-port={metrics_port}",
-        f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
-        f"--backend-config=python,stub-timeout-seconds={_STUB_TIMEOUT_S}",
-        f"--backend-config=python,shm-region-prefix-name={_shared_memory(folder)}",
-    ]
-
-
-def _plain(repository: str, folder: Path) -> str:
-    """The repository as a shell reads one word: Triton's Python backend starts its stub without quoting the path."""
-    if "://" in repository or _WORD.fullmatch(repository):
-        return repository
-    link = folder / "models"
-    link.symlink_to(repository, target_is_directory=True)
-    return str(link)
-
-
-def _shared_memory(folder: Path) -> str:
-    return f"{folder.name}-shm-"
-
-
 def _await_ready(server: Server, timeout_s: float) -> None:
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if not server.alive:
             raise Unreachable(f"tritonserver ended while starting: {server.errors() or server.log_tail()}")
-        try:
-            connection = http.client.HTTPConnection(server.http, timeout=5)
-            connection.request("GET", "/v2/health/ready")
-            ready = connection.getresponse().status == 200
-            connection.close()
-        except OSError:
-            ready = False
-        if ready:
+        fault = server.processes.fault()  # Triton itself waits for STUB_TIMEOUT_S
+        if fault:
+            raise Unreachable(f"tritonserver does not start: {fault}; its log ends with\n{server.log_tail()}")
+        if responds(server.http, "/v2/health/ready", 5):
             return
         time.sleep(0.05)
     raise Unreachable(f"tritonserver was not ready after {timeout_s:g} s; its log ends with\n{server.log_tail()}")
 
 
-def _ports(wanted: dict[str, int]) -> list[int]:
-    """Each port as given, or a free one for 0. Raises Unreachable where one is taken. All are held until all are known."""
-    held: list[socket.socket] = []
+def responds(address: str, path: str, timeout_s: float) -> bool:
+    """Whether a GET is answered with 200."""
     try:
-        for what, port in wanted.items():
-            held.append(socket.socket())
-            held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past TIME_WAIT, not past a listener
-            try:
-                held[-1].bind((_HOST, port))
-            except (OSError, OverflowError) as error:
-                raise Unreachable(
-                    f"port {port} for {what} is taken or not allowed: {error}",
-                    fix=f"stop what listens there, or choose another --{what.lower()}-port (0: any free one).",
-                ) from error
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
-
-
-def _post(address: str, path: str) -> tuple[int, str]:
-    try:
-        connection = http.client.HTTPConnection(address, timeout=_STUB_TIMEOUT_S)
-        connection.request("POST", path, body=b"{}")
-        answer = connection.getresponse()
-        status, text = answer.status, answer.read().decode("utf-8", errors="replace")
+        connection = http.client.HTTPConnection(address, timeout=timeout_s)
+        connection.request("GET", path)
+        fine = connection.getresponse().status == 200
         connection.close()
-    except OSError as error:
-        raise Unreachable(f"Triton at {address} did not answer: {error}") from error
-    return status, text
+    except (OSError, http.client.HTTPException):
+        return False
+    return fine
 
 
 def _reason(text: str) -> str:
@@ -298,7 +278,7 @@ def _reason(text: str) -> str:
         return text
 
 
-class _InterruptedBy:
+class InterruptedBy:
     """Within the block these signals raise KeyboardInterrupt, as SIGINT does; in the main thread alone (Python's rule)."""
 
     def __init__(self, *signals: signal.Signals) -> None:

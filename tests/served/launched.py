@@ -15,6 +15,11 @@ from pathlib import Path
 from builder.triton.embedding import embed
 
 HEADER = "TRITONBUILD_LOAD_HEADER"
+_WITHOUT_NEWER = """for flag; do
+  shift
+  case $flag in --grpc-max-response-pool-size=*) ;; *) set -- "$@" "$flag" ;; esac
+done
+"""  # what Triton 2.51 does not have yet
 
 
 def free_ports(count: int) -> list[int]:
@@ -39,7 +44,7 @@ def launched(line: str, folder: Path, http_port: int, **environment: str) -> Ite
     wrapper = folder / "bin" / "tritonserver"
     wrapper.parent.mkdir()
     words = shlex.join([str(embedding.binary), *embedding.arguments])
-    wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+    wrapper.write_text(f'#!/bin/sh\n{_WITHOUT_NEWER}exec {words} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     known = dict(embedding.environment) | environment
     known["PATH"] = f"{wrapper.parent}:{known['PATH']}"

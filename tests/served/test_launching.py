@@ -154,6 +154,17 @@ def saved_secret(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> str:
     return tritonbuild("serve", "--repository", printed.repository, "--print-command").output
 
 
+def test_what_ps_shows_is_said(printed):
+    assert printed.text.count("where `ps` shows it to every user") == 2
+
+
+@pytest.mark.parametrize(("release", "bounded"), [("25.05", False), ("25.06", True), (PINNED.name, True)])
+def test_what_a_stream_may_leave_waiting_is_bounded_where_the_release_can(printed, release, bounded):
+    result = tritonbuild("serve", "--repository", printed.repository, "--print-command", "--triton", release)
+
+    assert result.stdout.count("--grpc-max-response-pool-size=64") == 2 * bounded
+
+
 def test_a_release_that_nobody_knows_is_wrong_usage(printed):
     result = tritonbuild("serve", "--repository", printed.repository, "--print-command", "--triton", "23.01")
 
