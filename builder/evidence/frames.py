@@ -197,7 +197,7 @@ def _from_tensor(array: Array, spec: TensorSpec, field: Field) -> list[Any]:
 
     match spec.type:
         case VectorType() if ELEMENT in field.metadata:
-            return array.tolist()
+            return list(array.tolist())
         case VectorType():
             return [DenseVector(row) for row in array]
         case TextArray():
