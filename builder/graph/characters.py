@@ -10,7 +10,7 @@ from spox import Var
 
 from builder.graph.idioms import constant
 from builder.graph.sharing import shared
-from builder.graph.texts import characters_of, flat, joined, places, upright
+from builder.graph.texts import READABLE, characters_of, flat, joined, places, upright
 
 _FAR = np.iinfo(np.int64).max // 4
 
@@ -45,7 +45,7 @@ class Characters:
 @shared
 def taken_apart(text: Var) -> Characters:
     """text [N, 1] → its characters; a row that is no UTF-8 has none."""
-    readable = matches(text, "(?s).*")
+    readable = matches(text, READABLE)
     cells = characters_of(flat(op.where(readable, text, _text(""))))
     return Characters(cells, op.not_(op.equal(cells, _text(""))), op.not_(readable))
 

@@ -10,7 +10,8 @@ What was measured on onnxruntime 1.21 and 1.32:
 * StringNormalizer's own lower-casing is another than Java's (41 characters, final sigma) and needs a locale that slim
   containers have not: in "C" it changes ASCII alone, and stops the batch where a string is no UTF-8.
 * StringSplit gives "" no token at all, Java gives it one, the empty one.
-* `com.microsoft.Tokenizer` stops the batch where a string is no UTF-8; RE2 matches `(?s).*` on UTF-8 alone.
+* `com.microsoft.Tokenizer` stops the batch where a string is no UTF-8. RE2's `(?s).*` takes surrogates (ED A0 80), what is
+  above U+10FFFF and overlong forms of three and four bytes for UTF-8; `READABLE` refuses them all.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from builder.graph.sharing import shared
 from builder.sparkml.letters import Letters
 
 Case = Literal["LOWER", "UPPER", "NONE"]
+READABLE = r"[\x{0}-\x{D7FF}\x{E000}-\x{10FFFF}]*"
+"""RE2 of the strings that are UTF-8. Ask it before any operator that decodes characters."""
 _CASED, _BREAK, _JOINT = 1, 2, 3
 
 
@@ -76,7 +79,7 @@ def changed(text: Var, *, case: Case = "NONE", marks: Letters | None = None, mar
     def long() -> list[Var]:
         rows = op.squeeze(op.non_zero(op.not_(plain)), _ints(0))
         given = op.gather(text, rows)
-        readable = op.regex_full_match(given, pattern="(?s).*")
+        readable = op.regex_full_match(given, pattern=READABLE)
         characters, undecided = _recased(characters_of(op.where(readable, given, nothing)), case)
         if marks is not None:
             characters = _marked(characters, marks, mark)

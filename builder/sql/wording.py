@@ -13,7 +13,7 @@ from spox import Var
 
 from builder.errors import Refused
 from builder.graph.characters import Characters, far, matches, taken_apart
-from builder.graph.texts import Changed, flat, upright
+from builder.graph.texts import READABLE, Changed, flat, upright
 from builder.graph.texts import lower as java_lower
 from builder.graph.texts import upper as java_upper
 from builder.sql.values import BOOLEAN, INTEGER, STRING, Value, any_null, long, null_value
@@ -124,7 +124,7 @@ def having(a: Value, words: str, *, before: bool, after: bool) -> Value:
 def _matching(a: Value, pattern: str) -> Value:
     a = text(a)
     value = Value(BOOLEAN, matches(a.var, f"(?s){pattern}"), a.nulls, a.fails)
-    return value.failing(op.not_(matches(a.var, "(?s).*")), _UNREADABLE)
+    return value.failing(op.not_(matches(a.var, READABLE)), _UNREADABLE)
 
 
 def _quoted(character: str) -> str:

@@ -208,6 +208,8 @@ class Client:
     @contextmanager
     def _errors(self, model: str) -> Iterator[None]:
         """Errors of the wire, in words and with an exit code."""
+        from http.client import HTTPException  # of which geventhttpclient's own are
+
         from tritonclient.utils import InferenceServerException
 
         try:
@@ -224,6 +226,9 @@ class Client:
             raise UsageError(f"Triton refused the request to {model}: {said}") from error
         except (OSError, HTTPException) as error:  # sockets, names, timeouts; a connection that closes within an answer
             raise self._unreachable(str(error) or type(error).__name__) from error
+        except (HTTPException, ValueError) as error:  # ValueError: a body that is no JSON, or no UTF-8
+            said = f"what listens there does not speak Triton's {self.protocol} ({str(error) or type(error).__name__})"
+            raise self._unreachable(said) from error
 
     def _unreachable(self, said: str) -> Unreachable:
         return Unreachable(

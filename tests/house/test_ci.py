@@ -57,6 +57,15 @@ def test_every_step_was_seen():
     assert len(commands()) == len(SCRIPTS) + 1
 
 
+@pytest.mark.parametrize("name", ["Prove, and leave no trace", "gitlab prove"])
+def test_a_pull_request_writes_nothing_to_mlflow(name):
+    words = shlex.split(SCRIPTS[name])
+
+    given = COMMANDS["publish"].make_context("publish", words[2 : words.index(">") if ">" in words else None]).params
+
+    assert given["write_back"] is False
+
+
 @pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {"Publish and roll out"}))
 def test_a_script_runs_and_leaves_its_summary(name, tmp_path):
     saved = save_model(tmp_path)
