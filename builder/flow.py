@@ -109,7 +109,13 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
 
 
 def record(
-    wanted: Wanted, rows: Path | None, *, evidence_rows: int, derived_rows: int, progress: Progress | None = None
+    wanted: Wanted,
+    rows: Path | None,
+    *,
+    evidence_rows: int,
+    derived_rows: int,
+    nullable: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Recording:
     """Let Spark answer rows, a user's and ones derived from the model, and keep its answers with the model."""
     from builder import recording
@@ -118,6 +124,7 @@ def record(
         wanted.source,
         rows,
         schema=wanted.schema,
+        nullable=nullable,
         outputs=wanted.outputs,
         evidence_rows=evidence_rows,
         derived_rows=derived_rows,

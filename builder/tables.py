@@ -117,7 +117,8 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
         if column.null_count and not spec.nullable:
             raise UsageError(
                 f"input {spec.name!r} is not nullable in the model's schema, yet the rows hold a null.",
-                fix="give a value, or record the schema with this column nullable.",
+                fix=f"give a value, or let it be nullable: tritonbuild record SOURCE --rows FILE --nullable {spec.name}, "
+                "then publish; or give --schema FILE with the training DataFrame's df.schema.json().",
             )
         if spec.type == Scalar("decimal") and pa.types.is_decimal(column.type):
             column = pa.chunked_array([_nearest(column)])
