@@ -101,7 +101,7 @@ def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
 def null_of(type: ColumnType, text: str = NULL_TEXT) -> Any:
     """What stands for null on the wire: NaN, the type's minimum, or for strings `text` (`␀` unless chosen).
 
-    A vector has no marker of its own: NaN in every slot is the nearest, and is not told from NaN.
+    A vector has no marker of its own: NaN in every slot is null where the column is nullable, as NaN is of doubles.
     """
     match type:
         case VectorType() | Scalar("double" | "decimal" | "float"):

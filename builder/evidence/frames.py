@@ -187,7 +187,7 @@ def _from_tensor(array: Array, spec: TensorSpec, field: Field) -> list[Any]:
 
     match spec.type:
         case VectorType():
-            return [DenseVector(row) for row in array]
+            return [None if spec.nullable and np.isnan(row).all() else DenseVector(row) for row in array]
         case TextArray():
             return [[item for item in row if item != spec.null] for row in array]
         case Scalar("decimal"):
