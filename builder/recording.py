@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +35,13 @@ def record(
     registry_uri: str | None = None,
     converter: str = "",
     session: Session = UNSAID,
+    notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> Evidence:
     """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
 
     `nullable`: columns that may be null although the schema calls them required; the widened schema is kept, too.
+    `notes` takes what a person should know: columns whose null a stage tells from NaN, and how many rows hold such NaN.
     `converter`: the one that shall convert it, where not ours; then every answer must be equal to the bit.
     `session`: what Spark is told meanwhile; what is not said is as the Spark that saved the model has it.
     For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
@@ -52,7 +55,13 @@ def record(
     if nullable:
         model = replace(model, schema=widened(model.schema, nullable))
     servable, proof = _converted(model, outputs, converter) if converter else _proof(model, outputs, session)
-    given = read_rows(rows, servable.inputs) if rows is not None else None
+    found: Counter[str] = Counter()
+    given = read_rows(rows, servable.inputs, found) if rows is not None else None
+    if notes is not None:
+        notes.extend(
+            note + f" {found[name]} values of your rows are NaN: Spark was asked null." * bool(found[name])
+            for name, note in zip(servable.apart, servable.null_notes, strict=True)
+        )
     evidence = _ask_spark(
         model, given, servable, proof, outputs, session, evidence_rows, derived_rows, progress or Silent()
     )

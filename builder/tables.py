@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def nan_values(rows: pa.Table, specs: Sequence[TensorSpec]) -> dict[str, int]:
+    """Nullable column of doubles → how many of its values are NaN, which travels as null does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = {}
+    for spec in specs:
+        column = rows.column(spec.name) if rows.column_names.count(spec.name) == 1 else None
+        if column is not None and spec.nullable and pa.types.is_floating(column.type):
+            found[spec.name] = pc.sum(pc.is_nan(column)).as_py() or 0
+    return found
+
+
 def encode(rows: pa.Table, specs: Sequence[TensorSpec]) -> Table:
     """Arrow columns → tensors `[N, width]`, nulls as markers. Columns that no spec names are left out.
 

@@ -282,7 +282,7 @@ class Servable:
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
     `packs`: which of the inputs travel together; `travelling` are the tensors that the graph really has.
     `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
-    `converter` made the graph.
+    `converter` made the graph. `apart`: nullable input of doubles → the stage that tells its null from NaN.
     """
 
     model: bytes
@@ -294,6 +294,15 @@ class Servable:
     weights: Mapping[str, Array] = field(default_factory=dict)
     converter: str = "tritonbuild"
     packs: tuple[Pack, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def null_notes(self) -> tuple[str, ...]:
+        """What a client must know of the columns in `apart`."""
+        return tuple(
+            f"column {name!r}: {uid} tells null from NaN; on the wire NaN is null, so a NaN is answered as Spark answers null."
+            for name, uid in self.apart.items()
+        )
 
     @property
     def travelling(self) -> tuple[TensorSpec, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from builder.errors import UsageError
-from builder.tables import arrow_type, dense, encode, from_dicts
+from builder.tables import arrow_type, dense, encode, from_dicts, nan_values
 from builder.types import Scalar, Table, TensorSpec, VectorType
 
 if TYPE_CHECKING:
@@ -21,20 +22,23 @@ _FORMS = (
     "JSON lines (.jsonl, .ndjson, .json), a JSON list (.json), CSV with a header (.csv), each also .gz, "
     "Parquet (.parquet), or a folder of them as Spark writes it"
 )
+Partition = dict[str, str | None]
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _WORDS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _CSV_FIELD = re.compile(r'(?:"((?:[^"\\]|\\.|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|\Z)', re.DOTALL)
 _CSV_ESCAPE = re.compile(r'\\(["\\])|""')
 
 
-def read_rows(path: Path, specs: Sequence[TensorSpec]) -> Table:
+def read_rows(path: Path, specs: Sequence[TensorSpec], nans: Counter[str] | None = None) -> Table:
     """Rows by column name; columns that no input names are left out. In CSV an empty field is null where it may be.
 
     A folder holds part files as `df.write` leaves them; folders `column=value` inside it give that column.
+    `nans` counts NaN in nullable columns of doubles: in tensors it is null.
     Raises UsageError where a file is missing, in another form, or its values are not of the inputs' types.
     """
+    nans = Counter() if nans is None else nans
     if path.is_file():
-        return _read(path, {}, specs)
+        return _read(path, {}, specs, nans)
     if not path.is_dir():
         raise UsageError(f"there is no file {path}.", fix=f"give rows as {_FORMS}.")
     from builder.evidence.store import stack
@@ -45,10 +49,10 @@ def read_rows(path: Path, specs: Sequence[TensorSpec]) -> Table:
     forms = {_form(file) for file, _ in parts}
     if len(forms) > 1:
         raise UsageError(f"{path} holds files of different forms: {', '.join(sorted(forms))}.", fix="keep one of them.")
-    return stack([_read(file, partition, specs) for file, partition in parts], specs)
+    return stack([_read(file, partition, specs, nans) for file, partition in parts], specs)
 
 
-def _parts(folder: Path, partition: dict[str, str | None]) -> Iterator[tuple[Path, dict[str, str | None]]]:
+def _parts(folder: Path, partition: Partition) -> Iterator[tuple[Path, Partition]]:
     """The files that Spark reads of a folder (none whose name begins with _ or .), with their partition's values."""
     for path in sorted(folder.iterdir()):
         name, equals, value = path.name.partition("=")
@@ -69,24 +73,28 @@ def _form(file: Path) -> str:
     return {".ndjson": ".jsonl"}.get(suffixes[-1], suffixes[-1]) if suffixes else ""
 
 
-def _read(file: Path, partition: dict[str, str | None], specs: Sequence[TensorSpec]) -> Table:
+def _read(file: Path, partition: Partition, specs: Sequence[TensorSpec], nans: Counter[str]) -> Table:
     import pyarrow as pa
 
     try:
         match _form(file):
             case ".jsonl":
-                return _named(_json_lines(_text(file)), partition, specs, file)
+                return _named(_json_lines(_text(file)), partition, specs, file, nans)
             case ".json":
                 text = _text(file)
                 listed = text.lstrip()[:1] == "["
-                return _named(json.loads(text) if listed else _json_lines(text), partition, specs, file)
+                return _named(json.loads(text) if listed else _json_lines(text), partition, specs, file, nans)
             case ".csv":
-                return encode(_partitioned(_read_csv(file, specs), partition, specs), specs)
+                table = _partitioned(_read_csv(file, specs), partition, specs)
+                nans.update(nan_values(table, specs))
+                return encode(table, specs)
             case ".parquet":
                 import pyarrow.parquet as pq
 
                 table = pq.ParquetFile(file).read()  # the file alone: read_table takes folders' names for columns
-                return encode(_partitioned(table, partition, specs), specs)
+                table = _partitioned(table, partition, specs)
+                nans.update(nan_values(table, specs))
+                return encode(table, specs)
     except UsageError as error:
         if str(file) in error.message:
             raise
@@ -107,15 +115,14 @@ def _json_lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
-def _named(rows: Any, partition: dict[str, str | None], specs: Sequence[TensorSpec], file: Path) -> Table:
+def _named(rows: Any, partition: Partition, specs: Sequence[TensorSpec], file: Path, nans: Counter[str]) -> Table:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UsageError(f"{file} holds something else than JSON objects.", fix='write one {"column": value, …} a row.')
     types = {spec.name: spec for spec in specs}
     placed = {name: _from_text(value, types[name]) for name, value in partition.items() if name in types}
-    return from_dicts(
-        [{key: _plain(value, types[key]) for key, value in row.items() if key in types} | placed for row in rows],
-        specs,
-    )
+    named = [{key: _plain(value, types[key]) for key, value in row.items() if key in types} | placed for row in rows]
+    nans.update(key for row in named for key, value in row.items() if types[key].nullable and value != value)
+    return from_dicts(named, specs)
 
 
 def _plain(value: Any, spec: TensorSpec) -> Any:
@@ -148,7 +155,7 @@ def _from_text(value: str | None, spec: TensorSpec) -> Any:
         ) from error
 
 
-def _partitioned(table: pa.Table, partition: dict[str, str | None], specs: Sequence[TensorSpec]) -> pa.Table:
+def _partitioned(table: pa.Table, partition: Partition, specs: Sequence[TensorSpec]) -> pa.Table:
     import pyarrow as pa
 
     for spec in specs:

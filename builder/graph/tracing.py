@@ -66,6 +66,8 @@ class Trace:
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    asking: str = ""  # uid of the stage whose rule is being asked
+    apart: dict[str, str] = field(default_factory=dict)  # input column → the first stage that tells its null from NaN
     inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
@@ -126,6 +128,8 @@ def _add_input(trace: Trace, given: Field) -> None:
                 known["null_text"] = trace.null_text
             if given.type == Scalar("decimal"):
                 known["digits"] = decimal_digits(given.metadata)
+            if given.nullable and given.type in (Scalar("double"), Scalar("float")):  # a decimal holds no NaN
+                known["on_is_null"] = lambda: trace.apart.setdefault(given.name, trace.asking)
             attribute = scalar_attribute(given.metadata, given.name)
             trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
 
@@ -165,6 +169,7 @@ def _vector_input(trace: Trace, given: Field, width: int) -> Vector:
 def _convert(trace: Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
     trace.inside.clear()
+    trace.asking = stage.uid
     try:
         rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
