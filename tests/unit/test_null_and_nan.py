@@ -111,3 +111,20 @@ def test_a_widened_schema_reads_back_as_it_is() -> None:
     )
 
     assert parse_schema(schema_text(widened(schema, ["a"]), None)) == (Field("a", Scalar("integer"), True), *schema[1:])
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_an_infinite_slot_of_a_long_cosine_transform_makes_every_slot_nan_as_in_spark(
+    tmp_path: Path, inverse: bool
+) -> None:
+    stage = Stage(FEATURE + "DCT", "stage", {"inputCol": "x", "outputCol": "o", "inverse": inverse})
+    servable = lower(
+        read_pipeline(write_pipeline(tmp_path / "p", [stage])), (Field("x", VectorType(211)),), all_rules()
+    )
+    rows = np.full((3, 211), 0.5)
+    rows[0, 0], rows[1, 105] = np.inf, -np.inf
+
+    told = in_process(servable)(Table({"x": rows}))["o"]
+
+    assert np.isnan(told[:2]).all()
+    assert np.isfinite(told[2]).all()
