@@ -228,7 +228,14 @@ def _numbers(inputs: Table) -> list[Array]:
 
 
 def _shadowed(row: Row, number: int, spark: Recorded) -> bool:
-    """In a nullable column NaN travels as null does: where the same row with null was asked too, that answer counts."""
+    """In a nullable column NaN travels as null does: where the same row with null was asked too, that answer counts.
+
+    A vector of nothing but NaN is null as well: Spark fails on every null vector, as the evidence's tests have it.
+    """
+    if any(
+        column.type == "vector" and column.nullable and _all_nan(column.values[number]) for column in row.rows.values()
+    ):
+        return True
     nan = [
         name
         for name, column in row.rows.items()
@@ -243,6 +250,11 @@ def _shadowed(row: Row, number: int, spark: Recorded) -> bool:
         )
         for other in range(len(next(iter(row.rows.values())).values))
     )
+
+
+def _all_nan(value: Any) -> bool:
+    slots = getattr(value, "values", value)
+    return isinstance(slots, tuple | list) and len(slots) > 0 and all(slot != slot for slot in slots)
 
 
 def _same(a: Array, b: Array) -> Array:
