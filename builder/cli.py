@@ -103,9 +103,14 @@ def check(
 @app.command()
 def record(
     source: Source,
-    rows: Annotated[Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv or .parquet")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="rows to ask Spark: .jsonl, .json, .csv, .parquet, or a folder of them")
+    ] = None,
     evidence_rows: Annotated[int, typer.Option(min=0, help="at most so many of these rows")] = 1000,
     derived_rows: Annotated[int, typer.Option(min=0, help="at most so many rows derived from the model")] = 2000,
+    nullable: Annotated[
+        str | None, typer.Option(help="columns that may be null though the schema calls them required, comma-separated")
+    ] = None,
     converter: Converter = "",
     schema: Schema = None,
     outputs: Outputs = None,
@@ -121,7 +126,14 @@ def record(
     with console.talking(as_json) as progress:
         wanted = wanted_of(source, schema, outputs, tracking_uri, registry_uri, ansi, timezone)
         wanted = replace(wanted, converter=converter)
-        outcome = flow.record(wanted, rows, evidence_rows=evidence_rows, derived_rows=derived_rows, progress=progress)
+        outcome = flow.record(
+            wanted,
+            rows,
+            evidence_rows=evidence_rows,
+            derived_rows=derived_rows,
+            nullable=[name.strip() for name in (nullable or "").split(",") if name.strip()],
+            progress=progress,
+        )
     console.show(outcome, as_json)
 
 

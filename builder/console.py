@@ -338,6 +338,8 @@ def _show_recording(outcome: outcomes.Recording) -> None:
         f"model; they cover {outcome.coverage:.0%} of its thresholds and categories.",
         soft_wrap=True,
     )
+    for note in outcome.notes:
+        _stdout().print(escape(note), soft_wrap=True)
 
 
 def _show_verification(outcome: outcomes.Verification) -> None:

@@ -101,6 +101,7 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
     known = model.evidence is not None, model.notes
     if servable is None:
         return Checked(wanted.source, verdicts, asked_for(*given), (), (), *known, target)
+    known = known[0], (*known[1], *servable.null_notes)
     graph = graph_of(servable.model, target)
     older = () if OLDEST in able(graph.needs) or judge(*given, OLDEST)[1] is None else (OLDEST,)
     return Checked(
@@ -109,15 +110,23 @@ def check(wanted: Wanted, *, triton: str = DEFAULT.name) -> Checked:
 
 
 def record(
-    wanted: Wanted, rows: Path | None, *, evidence_rows: int, derived_rows: int, progress: Progress | None = None
+    wanted: Wanted,
+    rows: Path | None,
+    *,
+    evidence_rows: int,
+    derived_rows: int,
+    nullable: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Recording:
     """Let Spark answer rows, a user's and ones derived from the model, and keep its answers with the model."""
     from builder import recording
 
+    notes: list[str] = []
     evidence = recording.record(
         wanted.source,
         rows,
         schema=wanted.schema,
+        nullable=nullable,
         outputs=wanted.outputs,
         evidence_rows=evidence_rows,
         derived_rows=derived_rows,
@@ -125,11 +134,18 @@ def record(
         registry_uri=wanted.registry_uri,
         converter=wanted.converter,
         session=wanted.session,
+        notes=notes,
         progress=progress,
     )
     derived = int(evidence.derived.sum())
     return Recording(
-        wanted.source, evidence.rows, derived, evidence.left_out, evidence.coverage, evidence.spark_version
+        wanted.source,
+        evidence.rows,
+        derived,
+        evidence.left_out,
+        evidence.coverage,
+        evidence.spark_version,
+        tuple(notes),
     )
 
 

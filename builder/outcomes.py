@@ -184,6 +184,7 @@ class Recording:
     left_out: int
     coverage: float
     spark_version: str
+    notes: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         return {
@@ -193,6 +194,7 @@ class Recording:
             "left_out": self.left_out,
             "coverage": self.coverage,
             "spark_version": self.spark_version,
+            "notes": list(self.notes),
         }
 
 

@@ -110,7 +110,7 @@ def prepare(
         beside=beside,
         settings=chosen,
     )
-    notes = (*model.notes, *_on_gpu(chosen.settings, placement))
+    notes = (*model.notes, *servable.null_notes, *_on_gpu(chosen.settings, placement))
     everything = {**files, MANIFEST: to_json(document).encode()}
     rows = None if kept is None else Table(packing_of(servable.inputs, servable.packs)(kept.inputs))
     return Prepared(

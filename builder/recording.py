@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ def record(
     rows: Path | None,
     *,
     schema: Path | None = None,
+    nullable: Sequence[str] = (),
     outputs: Sequence[str] | None = None,
     evidence_rows: int = 1000,
     derived_rows: int = 2000,
@@ -32,27 +35,44 @@ def record(
     registry_uri: str | None = None,
     converter: str = "",
     session: Session = UNSAID,
+    notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> Evidence:
     """Let Spark answer the rows of a file, and rows derived from the model; keep its answers with the model.
 
+    `nullable`: columns that may be null although the schema calls them required; the widened schema is kept, too.
+    `notes` takes what a person should know: columns whose null a stage tells from NaN, and how many rows hold such NaN.
     `converter`: the one that shall convert it, where not ours; then every answer must be equal to the bit.
     `session`: what Spark is told meanwhile; what is not said is as the Spark that saved the model has it.
     For a registered version or a run they go among the model's artifacts, for a folder into its `tritonbuild/`.
     Raises UsageError, SourceError, ConversionRefused or Unreachable, as the steps do.
     """
     from builder.evidence.rows import read_rows
-    from builder.source import SCHEMA_FILE, fetch, keep
+    from builder.source import BESIDE, SCHEMA_FILE, fetch, keep
+    from builder.sparkml.nullability import schema_text, widened
 
     model = fetch(source, schema=schema, tracking_uri=tracking_uri, registry_uri=registry_uri)
+    if nullable:
+        model = replace(model, schema=widened(model.schema, nullable))
     servable, proof = _converted(model, outputs, converter) if converter else _proof(model, outputs, session)
-    given = read_rows(rows, servable.inputs) if rows is not None else None
+    found: Counter[str] = Counter()
+    given = read_rows(rows, servable.inputs, found) if rows is not None else None
+    if notes is not None:
+        notes.extend(
+            note + f" {found[name]} values of your rows are NaN: Spark was asked null." * bool(found[name])
+            for name, note in zip(servable.apart, servable.null_notes, strict=True)
+        )
     evidence = _ask_spark(
         model, given, servable, proof, outputs, session, evidence_rows, derived_rows, progress or Silent()
     )
     with tempfile.TemporaryDirectory(prefix="tritonbuild-") as folder:
         files = [_save(evidence, Path(folder))]
-        if schema is not None:
+        if nullable:
+            stored = model.root / BESIDE / SCHEMA_FILE
+            file = Path(folder) / SCHEMA_FILE
+            file.write_text(schema_text(model.schema, schema or (stored if stored.is_file() else None)), "utf-8")
+            files.append(file)
+        elif schema is not None:
             files.append(Path(shutil.copy(schema, Path(folder) / SCHEMA_FILE)))
         keep(model, files, tracking_uri=tracking_uri, registry_uri=registry_uri)
     return evidence

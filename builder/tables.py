@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def nan_values(rows: pa.Table, specs: Sequence[TensorSpec]) -> dict[str, int]:
+    """Nullable column of doubles → how many of its values are NaN, which travels as null does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = {}
+    for spec in specs:
+        column = rows.column(spec.name) if rows.column_names.count(spec.name) == 1 else None
+        if column is not None and spec.nullable and pa.types.is_floating(column.type):
+            found[spec.name] = pc.sum(pc.is_nan(column)).as_py() or 0
+    return found
+
+
 def encode(rows: pa.Table, specs: Sequence[TensorSpec]) -> Table:
     """Arrow columns → tensors `[N, width]`, nulls as markers. Columns that no spec names are left out.
 
@@ -111,13 +124,18 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
     import pyarrow.compute as pc
 
     try:
+        if isinstance(spec.type, VectorType) and pa.types.is_struct(column.type):
+            return _encode_lists(_dense_rows(column, spec), spec)
         if isinstance(spec.type, VectorType | TextArray):
             return _encode_lists(column.cast(arrow_type(spec)).to_pylist(), spec)
         if column.null_count and not spec.nullable:
             raise UsageError(
                 f"input {spec.name!r} is not nullable in the model's schema, yet the rows hold a null.",
-                fix="give a value, or record the schema with this column nullable.",
+                fix=f"give a value, or let it be nullable: tritonbuild record SOURCE --rows FILE --nullable {spec.name}, "
+                "then publish; or give --schema FILE with the training DataFrame's df.schema.json().",
             )
+        if spec.type == Scalar("decimal") and pa.types.is_decimal(column.type):
+            column = pa.chunked_array([_nearest(column)])
         cast = column.cast(arrow_type(spec))
         if spec.dtype == np.object_:
             values = cast.fill_null(spec.null).to_pylist()
@@ -136,6 +154,52 @@ def _encode_column(column: pa.ChunkedArray, spec: TensorSpec) -> Array:
         raise UsageError(
             f"input {spec.name!r} is {spec.type}: {error}", fix=f"give it a value of type {spec.type}, or null."
         ) from error
+
+
+def _nearest(column: pa.ChunkedArray) -> pa.Array:
+    """Decimals as the nearest doubles, as Spark casts them: Arrow's own cast is off by one bit in many."""
+    import pyarrow as pa
+
+    return pa.array([None if value is None else float(value) for value in column.to_pylist()], type=pa.float64())
+
+
+def _dense_rows(column: pa.ChunkedArray, spec: TensorSpec) -> list[list[float] | None]:
+    """The vectors of a column that Spark wrote (VectorUDT). Raises UsageError where a row is none."""
+    rows: list[list[float] | None] = []
+    for number, value in enumerate(column.to_pylist()):
+        try:
+            rows.append(None if value is None else dense(value, spec))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"vector {spec.name!r}, row {number}: {error}", fix="write the column as Spark does, or as lists."
+            ) from error
+    return rows
+
+
+def dense(value: Mapping[str, Any], spec: TensorSpec) -> list[float]:
+    """The slots of Spark's VectorUDT: type 0 is sparse (size, indices, values), type 1 dense (values). Raises ValueError."""
+    kind, values = value.get("type"), value.get("values")
+    if kind not in (0, 1) or not isinstance(values, list) or any(type(item) not in (int, float) for item in values):
+        raise ValueError(f"{_shortened(value)} is no vector of Spark's.")
+    if kind == 1:
+        return values
+    size, indices = value.get("size"), value.get("indices")
+    if size != spec.width:
+        raise ValueError(f"its size is {size}; the model's is {spec.width}.")
+    if not isinstance(indices, list) or len(indices) != len(values):
+        raise ValueError("a sparse vector has as many indices as values.")
+    slots = [0.0] * spec.width
+    before = -1
+    for index, item in zip(indices, values, strict=True):
+        if not isinstance(index, int) or not before < index < spec.width:
+            raise ValueError(f"its indices are not ascending below {spec.width}.")
+        slots[index], before = item, index
+    return slots
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _encode_lists(rows: Sequence[Any], spec: TensorSpec) -> Array:

@@ -125,7 +125,7 @@ def dtype_of(type: ColumnType, nullable: bool) -> np.dtype[Any]:
 def null_of(type: ColumnType, text: str = NULL_TEXT) -> Any:
     """What stands for null on the wire: NaN, the type's minimum, or for strings `text` (`␀` unless chosen).
 
-    A vector has no marker of its own: NaN in every slot is the nearest, and is not told from NaN.
+    A vector has no marker of its own: NaN in every slot is null where the column is nullable, as NaN is of doubles.
     """
     match type:
         case VectorType() | Scalar("double" | "decimal" | "float"):
@@ -311,7 +311,7 @@ class Servable:
     `inputs` and `outputs` are in the graph's order; `invalid` (INT32 `[N, 1]`) is the last output, always there.
     `packs`: which of the inputs travel together; `travelling` are the tensors that the graph really has.
     `weights`: initializers too large for the model's own file, by name; each lies beside it as `<name>.weights`.
-    `converter` made the graph.
+    `converter` made the graph. `apart`: nullable input of doubles → the stage that tells its null from NaN.
     """
 
     model: bytes
@@ -323,6 +323,15 @@ class Servable:
     weights: Mapping[str, Array] = field(default_factory=dict)
     converter: str = "tritonbuild"
     packs: tuple[Pack, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def null_notes(self) -> tuple[str, ...]:
+        """What a client must know of the columns in `apart`."""
+        return tuple(
+            f"column {name!r}: {uid} tells null from NaN; on the wire NaN is null, so a NaN is answered as Spark answers null."
+            for name, uid in self.apart.items()
+        )
 
     @property
     def travelling(self) -> tuple[TensorSpec, ...]:

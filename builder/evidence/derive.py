@@ -131,7 +131,7 @@ def _edges(spec: TensorSpec) -> list[Any]:
         case VectorType():
             slots = range(min(spec.width, 4))
             ones = [np.where(np.arange(spec.width) == slot, edge, 0.1) for edge in _FLOAT_EDGES for slot in slots]
-            return [np.zeros(spec.width), *ones]
+            return [*([np.full(spec.width, np.nan)] if spec.nullable else []), np.zeros(spec.width), *ones]
         case TextArray():
             return [[], [""], [_UNSEEN]]
         case Scalar("string"):

@@ -199,7 +199,7 @@ def _from_tensor(array: Array, spec: TensorSpec, field: Field) -> list[Any]:
         case VectorType() if ELEMENT in field.metadata:
             return list(array.tolist())
         case VectorType():
-            return [DenseVector(row) for row in array]
+            return [None if spec.nullable and np.isnan(row).all() else DenseVector(row) for row in array]
         case TextArray():
             return [[item for item in row if item != spec.null] for row in array]
         case Scalar("decimal"):
@@ -224,9 +224,9 @@ def _decimal(value: float, field: Field) -> Decimal | None:
     if value != value:
         return None
     digits, places = _precision(field)
-    step = Decimal(1).scaleb(-places)
-    largest = Decimal(10) ** (digits - places) - step
-    if abs(value) >= largest:
-        return largest if value > 0 else -largest
-    with localcontext(prec=60):
+    with localcontext(prec=400):  # the default 28 digits would round decimal(38,…)'s largest value up and out of range
+        step = Decimal(1).scaleb(-places)
+        largest = Decimal(10) ** (digits - places) - step
+        if abs(value) >= largest:
+            return largest if value > 0 else -largest
         return Decimal(repr(value)).quantize(step, rounding=ROUND_HALF_EVEN)

@@ -161,8 +161,8 @@ class _Pipeline:
         if len(asked.raised) >= patience:
             asked.unasked.extend(numbers.tolist())
             return
-        frame = transform(self.stages, self.sent.frame(numbers), self.dropped)
         try:
+            frame = transform(self.stages, self.sent.frame(numbers), self.dropped)
             found, table = answers(frame, self.outputs)
         except (Py4JError, PySparkException) as error:
             if len(numbers) == 1:

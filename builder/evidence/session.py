@@ -105,7 +105,7 @@ def load_stages(path: Path, session: SparkSession) -> list[Any]:
 def transform(stages: list[Any], frame: DataFrame, dropped: Collection[str]) -> DataFrame:
     """All stages in order. A stage that no output needs (`dropped`) is left out where its columns are not there.
 
-    Raises SourceError where a needed stage does not accept its columns.
+    Raises SourceError where a needed stage does not accept its columns; as Spark does where it stops at a row already.
     """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -116,11 +116,25 @@ def transform(stages: list[Any], frame: DataFrame, dropped: Collection[str]) -> 
         except (Py4JError, PySparkException) as error:
             if stage.uid in dropped:
                 continue
+            if _takes(stage, frame):  # a stage that runs a job at once, as OneVsRest does, stopped at a row's values
+                raise
             raise SourceError(
                 f"{stage.uid}: Spark does not accept these columns: {first_line(error)}",
                 fix="check the schema given: it is not the one of the training data.",
             ) from error
     return frame
+
+
+def _takes(stage: Any, frame: DataFrame) -> bool:
+    """Whether the stage accepts the frame's columns, none of its rows looked at."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        _numbered(stage, frame.limit(0))
+    except (Py4JError, PySparkException):
+        return False
+    return True
 
 
 def _numbered(stage: Any, frame: DataFrame) -> DataFrame:

@@ -6,7 +6,7 @@ Rules take and give `Number`, `Text` and `Vector`. What a rule does not say of i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -96,13 +96,15 @@ class Number(Column):
     """A numeric or boolean scalar, [N, 1]. `digits`: a decimal's digits in all and behind the point, where known.
 
     `below`: every row that is not refused holds a whole number of [0, below), where its maker knows that. `nulls`: bool
-    [N, 1], the rows in which a rule's answer is null, where NaN or the marker may be a value too.
+    [N, 1], the rows in which a rule's answer is null, where NaN or the marker may be a value too. `on_is_null`: hears that
+    a rule tells null from NaN, which an input on the wire cannot: there NaN stands for both.
     """
 
     attribute: Attribute = UNRESOLVED
     below: int | None = None
     digits: tuple[int, int] | None = None
     nulls: Var | None = None
+    on_is_null: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
     def marked(self) -> Self:
         """The same numbers, nulls as their marker."""
@@ -126,6 +128,8 @@ class Number(Column):
             return self.nulls
         if self.type in (DOUBLE, Scalar("float"), Scalar("decimal")):
             nan = op.isnan(self.var)
+            if self.nullable and self.on_is_null is not None:
+                self.on_is_null()
             return nan if self.nullable else op.and_(nan, constant(False))
         as_long = op.cast(self.var, to=np.int64)
         marker = constant(np.array(null_of(self.type), dtype=np.int64))

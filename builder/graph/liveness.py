@@ -105,7 +105,10 @@ def writes(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
 def _offered(stage: SavedStage, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     """What a stage writes, but for what nobody gets unasked."""
     rule = rules.get(stage.spark_class)
-    return () if rule is not None and rule.unasked else writes(stage, rules)
+    if rule is None:
+        return writes(stage, rules)
+    extras = columns_of(stage, [name for name in rule.extras if name in stage.params]) if rule.extras else ()
+    return () if rule.unasked else tuple(name for name in writes(stage, rules) if name not in extras)
 
 
 def _backwards(

@@ -161,6 +161,7 @@ def _build(trace: Trace, outputs: Sequence[str], proof: bool, packs: tuple[Pack,
         tuple(trace.verdicts),
         weights=weights,
         packs=packs,
+        apart={name: uid for name, uid in trace.apart.items() if name in used},
     )
 
 

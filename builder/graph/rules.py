@@ -56,7 +56,8 @@ class Rule:
     of them, `named`: with all columns by their names, `nests`: with the means to ask other rules. `nulls`: the rule reads
     null vectors itself; for every other, a row in which a vector it reads is null is refused. `drops`: whether Spark
     leaves out rows at this stage, where `handleInvalid` does not tell. `unasked`: a client who names no outputs gets none
-    of this rule's. `session`: the answers hang on what no saved model holds.
+    of this rule's; `extras`: none of these column params'. A rule's answer may be a Refused: it is raised where somebody
+    reads that column. `session`: the answers hang on what no saved model holds.
     `since`: the oldest Triton release that runs its operators. `fixed`: Spark's optimizer moves no later stage's filter
     in front of this one (its function is called nondeterministic). `arrays`: it takes array<double> and array<float> for a vector.
     """
@@ -78,6 +79,7 @@ class Rule:
     also: tuple[str, ...] = ()
     nests: bool = False
     unasked: bool = False
+    extras: tuple[str, ...] = ()
     session: bool = False
     since: str = OLDEST.name
     fixed: bool = False
@@ -142,6 +144,7 @@ def converts(
     drops: Callable[[SavedStage], bool] | None = None,
     also: Sequence[str] = (),
     unasked: bool = False,
+    extras: Sequence[str] = (),
     session: bool = False,
     since: str = OLDEST.name,
     fixed: bool = False,
@@ -174,6 +177,7 @@ def converts(
             tuple(also),
             nests,
             unasked,
+            tuple(extras),
             session,
             since,
             fixed,

@@ -16,7 +16,7 @@ from builder.errors import Refusal, Refused, SourceError
 from builder.graph import liveness
 from builder.graph.columns import Column, Mask, Number, Origin, Text, Texts, Vector, of_type
 from builder.graph.forests import Forest, collecting_forests
-from builder.graph.idioms import collecting_tables
+from builder.graph.idioms import any_of, collecting_tables
 from builder.graph.refusing import Met
 from builder.graph.resolution import resolved
 from builder.graph.rules import Rule
@@ -68,6 +68,8 @@ class Trace:
     probes: list[Probe] = field(default_factory=list)
     verdicts: list[StageVerdict] = field(default_factory=list)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    asking: str = ""  # uid of the stage whose rule is being asked
+    apart: dict[str, str] = field(default_factory=dict)  # input column → the first stage that tells its null from NaN
     inside: list[Word] = field(default_factory=list)  # words of the stages inside of the one that is being asked
 
 
@@ -119,13 +121,8 @@ def _add_input(trace: Trace, given: Field) -> None:
                     resize=lambda wanted: _size_input(trace, given, wanted),
                 )
             else:
-                trace.columns[given.name] = Vector(
-                    _rounded(_argument(trace, given, width), element),
-                    VectorType(width),
-                    given.nullable,
-                    name=given.name,
-                    element=element,
-                    attributes=vector_attributes(given.metadata),
+                trace.columns[given.name] = replace(
+                    _vector_input(trace, given, width), attributes=vector_attributes(given.metadata)
                 )
         case TextArray():
             var = _argument(trace, given, -1)
@@ -136,6 +133,8 @@ def _add_input(trace: Trace, given: Field) -> None:
                 known["null_text"] = trace.null_text
             if given.type == Scalar("decimal"):
                 known["digits"] = decimal_digits(given.metadata)
+            if given.nullable and given.type in (Scalar("double"), Scalar("float")):  # a decimal holds no NaN
+                known["on_is_null"] = lambda: trace.apart.setdefault(given.name, trace.asking)
             attribute = scalar_attribute(given.metadata, given.name)
             trace.columns[given.name] = of_type(_argument(trace, given, 1), given.type, attribute=attribute, **known)
 
@@ -165,16 +164,24 @@ def _size_input(trace: Trace, given: Field, width: int) -> Vector:
     if isinstance(known, Vector) and known.type != VectorType(None):  # another asker inside of the same stage
         return known.sized(width)
     sized = replace(given, type=VectorType(width))
-    element = given.metadata.get(ELEMENT, "")
-    var = _rounded(_argument(trace, sized, width), element)
-    column = Vector(var, VectorType(width), given.nullable, name=given.name, element=element)
+    column = _vector_input(trace, sized, width)
     trace.columns[given.name] = column
     return column
+
+
+def _vector_input(trace: Trace, given: Field, width: int) -> Vector:
+    """A vector as it travels: in a nullable column, NaN in every slot is null, as NaN is in one of doubles."""
+    var = _argument(trace, given, width)
+    nulls = op.not_(any_of(op.not_(op.isnan(var)))) if given.nullable and width else None
+    element = given.metadata.get(ELEMENT, "")
+    known = {"name": given.name, "nulls": nulls, "element": element}
+    return Vector(_rounded(var, element), VectorType(width), given.nullable, **known)
 
 
 def _convert(trace: Trace, ordinal: int, stage: SavedStage) -> None:
     """Ask the rule, name its answers, and keep what it refused."""
     trace.inside.clear()
+    trace.asking = stage.uid
     try:
         rule = _rule_of(stage, trace.rules)
         if any(name in trace.lost for name in rule.inputs(stage)):
@@ -204,7 +211,15 @@ def _convert(trace: Trace, ordinal: int, stage: SavedStage) -> None:
     trace.fixed = ordinal if rule.fixed else trace.fixed
     _keep_answers(trace, ordinal, stage, answers)
     word = max([rule.word_of(stage), *trace.inside], key=get_args(Word).index)
-    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=rule.note))
+    note = "; ".join(part for part in (rule.note, _unanswered(stage, rule, answers)) if part)
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "kept", word, note=note))
+
+
+def _unanswered(stage: SavedStage, rule: Rule, answers: Sequence[tuple[str, Column]]) -> str:
+    """What the stage writes in Spark and nobody gets here."""
+    there = {name for name, _ in answers}
+    left = [] if rule.named or rule.each else [name for name in rule.outputs(stage) if name and name not in there]
+    return f"left out: {', '.join(left)}" if left else ""
 
 
 def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
@@ -256,11 +271,18 @@ def _ask(trace: Trace, stage: SavedStage, rule: Rule) -> list[tuple[str, Column]
             if out in trace.live or (rule.drops_rows(stage) and name in trace.columns)
         ]
         given = [(out, i, rule.check(trace.columns[name])) for i, name, out in wanted]
-        return [(out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [col]))) for out, i, col in given]
+        return [
+            (out, _answers(trace, stage, rule, i, col)[0].because(*_nulls(rule, [trace.columns[col.name]])))
+            for out, i, col in given
+        ]
     columns = [rule.check(trace.columns[name], place) for place, name in enumerate(rule.inputs(stage))]
     answers = _answers(trace, stage, rule, *([columns] if rule.many else columns))
     assert len(answers) == len(outputs), f"{rule.name} writes {outputs} and its rule gave {len(answers)} columns"
-    masks = _nulls(rule, columns)
+    masks = _nulls(rule, [trace.columns[column.name] for column in columns])  # sized by now
+    for name, answer in zip(outputs, answers, strict=True):
+        if isinstance(answer, Refused) and name and name in trace.live:
+            raise Refused(f"column {name!r}: {answer.reason}", fix=answer.fix)
+    answers = tuple(None if isinstance(answer, Refused) else answer for answer in answers)
     return [(name, answer.because(*masks)) for name, answer in zip(outputs, answers, strict=True) if answer is not None]
 
 
@@ -283,7 +305,11 @@ def _ask_inside(trace: Trace, stage: SavedStage, *columns: Column) -> Mapping[st
         raise Refused(refused.reason, fix=refused.fix, uid=refused.uid or stage.uid) from refused
     assert not callable(rule.writes), f"{rule.name} has no column params to answer by"
     trace.inside.append(rule.word_of(stage))
-    return {name: answer and _spread(answer) for name, answer in zip(rule.writes, answers, strict=True)}
+    return {
+        name: _spread(answer) if isinstance(answer, Column) else answer
+        for name, answer in zip(rule.writes, answers, strict=True)
+        if not isinstance(answer, Refused)
+    }
 
 
 def _spread(column: Column) -> Column:

@@ -141,16 +141,18 @@ def _bases(booster: XGBoost, stated: str) -> list[Array]:
     return [by_table] if (by_table == nearest).all() else [by_table, nearest]
 
 
+_CONTRIBUTIONS = Refused(
+    "pred_contrib_col is set; contributions of features are not computed.",
+    fix="leave the column out of --outputs, or clear pred_contrib_col.",
+)
+
+
 def _margins(stage: SavedStage, columns: Sequence[Column], booster: XGBoost, bases: list[Array]) -> _Margins:
     """base, or the row's own margin, + the leaves of each class's trees, one after the other in float32.
 
     DART's trees, weighted, add ((base + leaf) - base) * weight: so its prediction in place does it.
     """
     params = stage.params
-    if "pred_contrib_col" in params and params.raw("pred_contrib_col"):
-        raise Refused(
-            "pred_contrib_col is set; this rule computes no contributions.", fix="clear it and save the model again."
-        )
     columns, given = _own_margin(stage, columns, booster)
     missing = np.float32(params.number("missing"))
     kept = _rounds(stage, booster)
@@ -268,11 +270,12 @@ def _both(bound: Var | None, slack: Var | None) -> Var | None:
     word="elementary",
     reads=_READS,
     also=("base_margin_col",),
-    writes=COLUMNS,
+    writes=(*COLUMNS, "pred_contrib_col"),
+    extras=("pred_contrib_col",),
     ignores=_FITTING,
     note="rawPrediction is `bit`; all of it float32, as XGBoost's",
 )
-def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Vector, Vector, Number]:
+def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Vector, Vector, Number, Refused]:
     """raw = [-m, m], probability = [1 - p, p], p = 1 / (1 + e^-m); of several classes raw = m, probability = softmax(m).
 
     Shapes: x [N, F] -> raw and probability [N, K], prediction [N, 1].
@@ -299,6 +302,7 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
         vector(raw, width, slack=None if apart is None else op.expand(apart, op.shape(raw)), probes=probes),
         vector(probability, width, slack=slack, probes=probes),
         label.probing(*probes),
+        _CONTRIBUTIONS,
     )
 
 
@@ -307,7 +311,8 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     word="bit",
     reads=_READS,
     also=("base_margin_col",),
-    writes=("predictionCol",),
+    writes=("predictionCol", "pred_contrib_col"),
+    extras=("pred_contrib_col",),
     ignores=_FITTING,
     weakened=_weakened,
     note="float32, as XGBoost's; `elementary` where the objective's link is an exponential",
@@ -317,12 +322,13 @@ def xgboost_classifier(stage: SavedStage, columns: Sequence[Column]) -> tuple[Ve
     word="bit",
     reads=_READS,
     also=("base_margin_col",),
-    writes=("predictionCol",),
+    writes=("predictionCol", "pred_contrib_col"),
+    extras=("pred_contrib_col",),
     ignores=_FITTING,
     weakened=_weakened,
     note="float32, as XGBoost's",
 )
-def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
+def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> tuple[Number, Refused]:
     """prediction = link(base_score's margin + the leaves): the margin, e^m, 1 / (1 + e^-m) or m > 0, as the objective has it.
 
     Shapes: x [N, F] -> [N, 1].
@@ -339,7 +345,7 @@ def xgboost_regressor(stage: SavedStage, columns: Sequence[Column]) -> Number:
     margins = _margins(stage, columns, booster, _bases(booster, stated))
     answer, slack = margins.linked(link)
     own = bool(stage.params.raw("base_margin_col"))  # pandas hands Spark a null for the NaN that a NaN margin makes
-    return number(answer, slack=slack, probes=margins.probes, nullable=own)
+    return number(answer, slack=slack, probes=margins.probes, nullable=own), _CONTRIBUTIONS
 
 
 def _unknown(booster: XGBoost) -> Refused:

@@ -78,12 +78,20 @@ def _weakened(stage: SavedStage) -> Word:
     return "bit" if link is _identity else "elementary"
 
 
+_CONTRIBUTIONS = Refused(
+    "featuresShapCol: contributions of features are not computed.",
+    fix="leave the column out of --outputs, or set featuresShapCol to ''.",
+)
+_SOME_LEAVES = Refused(
+    "leafPredictionCol is set and not every round is asked; SynapseML fills the rest with what was there before.",
+    fix="leave the column out of --outputs, or set startIteration and numIterations to 0.",
+)
+
+
 class _Scores:
     """`raw` [N, K] float64: each class's leaves added, tree after tree, from 0; `leaves` [N, T] their numbers."""
 
     def __init__(self, stage: SavedStage, x: Vector, booster: LightGBM) -> None:
-        if stage.params.text("featuresShapCol"):
-            raise Refused("featuresShapCol is set; this rule does not compute contributions.", fix="set it to ''.")
         x = x.sized(booster.features)
         first, end = _rounds(stage, booster)
         at = np.arange(booster.trees.trees) // booster.classes
@@ -100,7 +108,8 @@ class _Scores:
         )
         start = np.searchsorted(trees.tree_of_leaf, np.arange(trees.trees)).astype(np.float64)
         moved_leaves = undecided(op.or_(*moved)) if moved else None
-        self.leaves = vector(op.sub(numbers[0], constant(start)), trees.trees, slack=moved_leaves)
+        leaves = vector(op.sub(numbers[0], constant(start)), trees.trees, slack=moved_leaves)
+        self.leaves: Vector | Refused = leaves if (first, end) == (0, booster.rounds) else _SOME_LEAVES
 
     def answer(self, booster: LightGBM, link: Link) -> tuple[Var, Var | None]:
         """LightGBM's answer [N, K] and its tolerance: averaged where it averages, then by the objective's link."""
@@ -118,11 +127,6 @@ def _rounds(stage: SavedStage, booster: LightGBM) -> tuple[int, int]:
     end = min(first + count, booster.rounds) if count > 0 else booster.rounds
     if end <= first:
         raise Refused(f"startIteration {start} leaves none of {booster.rounds} rounds.", fix="set it lower.")
-    if stage.params.text("leafPredictionCol") and (first, end) != (0, booster.rounds):
-        raise Refused(
-            "leafPredictionCol is set and not every round is asked; SynapseML fills the rest with what was there before.",
-            fix="set leafPredictionCol to '', or startIteration and numIterations to 0.",
-        )
     return first, end
 
 
@@ -150,11 +154,12 @@ def _check_thresholds(stage: SavedStage) -> None:
     f"{_PACKAGE}.LightGBMClassificationModel",
     word="elementary",
     reads=("featuresCol",),
-    writes=(*COLUMNS, "leafPredictionCol"),
+    writes=(*COLUMNS, "leafPredictionCol", "featuresShapCol"),
+    extras=("featuresShapCol",),
     ignores=_FITTING,
     note="rawPrediction is `bit`",
 )
-def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number, Vector]:
+def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, Number, Vector | Refused, Refused]:
     """raw = [-s, s], probability = [1 - p, p], p = 1 / (1 + exp(-sigmoid s)); of several classes, one score each.
 
     Shapes: x [N, F] -> raw and probability [N, K], prediction [N, 1], leaf [N, T].
@@ -185,6 +190,7 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
             vector(p, width, slack=bound),
         ),
         scores.leaves,
+        _CONTRIBUTIONS,
     )
 
 
@@ -192,7 +198,8 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     f"{_PACKAGE}.LightGBMRegressionModel",
     word="bit",
     reads=("featuresCol",),
-    writes=("predictionCol", "leafPredictionCol"),
+    writes=("predictionCol", "leafPredictionCol", "featuresShapCol"),
+    extras=("featuresShapCol",),
     ignores=_FITTING,
     weakened=_weakened,
     note="`elementary` where the objective's link is an exponential",
@@ -201,11 +208,12 @@ def lightgbm_classifier(stage: SavedStage, x: Vector) -> tuple[Vector, Vector, N
     f"{_PACKAGE}.LightGBMRankerModel",
     word="bit",
     reads=("featuresCol",),
-    writes=("predictionCol", "leafPredictionCol"),
+    writes=("predictionCol", "leafPredictionCol", "featuresShapCol"),
+    extras=("featuresShapCol",),
     ignores=_FITTING,
     weakened=_weakened,
 )
-def lightgbm_regressor(stage: SavedStage, x: Vector) -> tuple[Number, Vector]:
+def lightgbm_regressor(stage: SavedStage, x: Vector) -> tuple[Number, Vector | Refused, Refused]:
     """prediction = link(s): s itself, exp(s), 1 / (1 + exp(-s)) or s² with its sign, as the objective has it.
 
     Shapes: x [N, F] -> prediction [N, 1], leaf [N, T].
@@ -220,7 +228,7 @@ def lightgbm_regressor(stage: SavedStage, x: Vector) -> tuple[Number, Vector]:
         raise _unknown(booster, _LINKS)
     scores = _Scores(stage, x, booster)
     answer, bound = scores.answer(booster, link)
-    return number(answer, slack=bound, probes=scores.probes), scores.leaves
+    return number(answer, slack=bound, probes=scores.probes), scores.leaves, _CONTRIBUTIONS
 
 
 def _unknown(booster: LightGBM, known: Mapping[str, Link]) -> Refused:

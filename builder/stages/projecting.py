@@ -41,14 +41,18 @@ def dct(stage: SavedStage, x: Vector) -> Vector:
     Order:  a fast transform of JTransforms: each slot is within min(2(F + 4), 32)·u·√(2/F)·Σ|x|, for it adds and takes
             away again what the cosines weigh little. For each prime p from 7 to 199 in F, p²/4 such u more: its cosines
             are multiplied up step by step there (p = 167 was seen to be off by 2,691·u, nearly p²/10).
-    NaN:    every slot is NaN. What an infinite slot makes of the others is the fast transform's affair: undecided.
+    NaN:    every slot is NaN. So it is with an infinite slot where JTransforms goes by Bluestein's convolution; elsewhere what
+            that makes of the others is the fast transform's affair: undecided.
     Source: DCT.createTransformFunc (ml/feature/DCT.scala, Spark 4.0.1), DoubleDCT_1D (JTransforms 3.1)
     """
     cosines = _cosines(x.width)
     weights = cosines if stage.params.flag("inverse") else np.ascontiguousarray(cosines.T)
     if x.width == 1:
         return vector(x.var, 1, slack=x.slack, origins=x.origins)
-    return vector(dot(x.var, weights), x.width, slack=_dct_slack(x))
+    y = dot(x.var, weights)
+    if _convolved(x.width):
+        y = op.where(any_of(op.isinf(x.var)), constant(np.nan), y)
+    return vector(y, x.width, slack=_dct_slack(x))
 
 
 def _dct_slack(x: Vector) -> Var:
@@ -56,21 +60,30 @@ def _dct_slack(x: Vector) -> Var:
     lost = op.or_(op.isnan(x.var), op.isinf(x.var))
     sizes = dot(op.where(lost, constant(0.0), op.abs(x.var)), largest[:, :1])
     slack = op.add(weighed(x.var, x.slack, largest), op.mul(sizes, constant(_rounding(x.width) * UNIT)))
-    return op.add(slack, undecided(any_of(op.isinf(x.var))))
+    return slack if _convolved(x.width) else op.add(slack, undecided(any_of(op.isinf(x.var))))
 
 
 def _rounding(width: int) -> float:
     """Σ p²/4 over the primes that JTransforms has no butterfly of its own for; from 211 on it goes another way."""
-    rest, total = width, 0
-    for prime in (2, 3, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if rest >= 211:
+    if _convolved(width):
         return 0.0
+    rest, total = _rest(width), 0
     for prime in range(7, rest + 1):
         while rest % prime == 0:
             rest, total = rest // prime, total + prime * prime
     return total / 4
+
+
+def _convolved(width: int) -> bool:
+    """Whether JTransforms goes by Bluestein's convolution: every slot meets every other there."""
+    return _rest(width) >= 211
+
+
+def _rest(width: int) -> int:
+    for prime in (2, 3, 5):
+        while width % prime == 0:
+            width //= prime
+    return width
 
 
 def _cosines(width: int) -> Array:

@@ -208,7 +208,6 @@ class Client:
     @contextmanager
     def _errors(self, model: str) -> Iterator[None]:
         """Errors of the wire, in words and with an exit code."""
-        from http.client import HTTPException  # of which geventhttpclient's own are
 
         from tritonclient.utils import InferenceServerException
 

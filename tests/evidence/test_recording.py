@@ -19,7 +19,11 @@ from builder.evidence import compare
 from builder.evidence.frames import snapped, to_spark
 from builder.evidence.recording import record
 from builder.evidence.store import UNTOLD, Evidence
+from builder.graph.lowering import lower
+from builder.graph.session import in_process
+from builder.sparkml.reader import read_pipeline
 from builder.sparkml.schema import parse_schema
+from builder.stages import all_rules
 from builder.types import (
     INVALID,
     Field,
@@ -267,6 +271,65 @@ def test_a_decimal_snaps_to_what_its_column_can_hold() -> None:
 
     assert snaps["m"][:3, 0].tolist() == [0.2, 999.9, -999.9]
     assert np.isnan(snaps["m"][3, 0])
+
+
+def test_the_largest_decimal38_stays_in_its_type(spark: Any) -> None:
+    schema = (Field("m", Scalar("decimal"), True, {"decimal": "decimal(38,18)"}),)
+    spec = TensorSpec("m", Scalar("decimal"), True)
+    rows = snapped(Table({"m": np.array([[np.inf], [-1e300], [1 / 3], [2.0**66], [np.nan]])}), [spec], schema)
+
+    frame = to_spark(spark, rows, [spec], schema).frame(np.arange(rows.rows))
+    cast = [row[0] for row in frame.selectExpr("cast(m as double)").collect()]
+
+    assert cast[:4] == rows["m"][:4, 0].tolist() == [1e20, -1e20, float("0.333333333333333315"), 2.0**66]
+    assert cast[4] is None
+
+
+def test_a_stage_that_runs_a_job_at_once_is_asked_row_by_row(spark: Any, tmp_path: Path) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.classification import LogisticRegression, OneVsRest
+    from pyspark.ml.linalg import Vectors
+
+    train = spark.createDataFrame(
+        [(float(i % 3), Vectors.dense([i * 0.7 % 5, i * 0.3 % 2])) for i in range(30)], ["label", "x"]
+    )
+    model = OneVsRest(featuresCol="x", classifier=LogisticRegression(maxIter=3)).fit(train)
+    PipelineModel([model]).save(str(tmp_path / "p"))
+    schema = (Field("x", VectorType(2)),)
+    pipeline = read_pipeline(tmp_path / "p")
+    servable = lower(pipeline, schema, all_rules(), ["prediction"], proof=True)
+
+    evidence = record(tmp_path / "p", schema, None, servable, in_process(servable), digest="d", derived=60)
+
+    null = np.isnan(evidence.inputs["x"]).all(axis=1)
+    assert null.any()
+    assert (evidence.answers["invalid"][null, 0] > 0).all()
+    assert (evidence.answers["invalid"][~null, 0] == 0).all()
+    assert compare(evidence, in_process(servable)(evidence.inputs)).passed
+
+
+def test_a_null_vector_that_nobody_foretold_stands_against_us(spark: Any, tmp_path: Path) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.classification import DecisionTreeClassifier
+    from pyspark.ml.linalg import Vectors
+
+    train = spark.createDataFrame([(float(i % 2), Vectors.dense([float(i), 1.0])) for i in range(9)], ["label", "x"])
+    PipelineModel([DecisionTreeClassifier(featuresCol="x").fit(train)]).save(str(tmp_path / "p"))
+    schema = (Field("x", VectorType(2)),)
+    servable = lower(read_pipeline(tmp_path / "p"), schema, all_rules(), ["prediction"], proof=True)
+    predict = in_process(servable)
+    rows = Table({"x": np.array([[1.0, 1.0], [np.nan, np.nan], [np.nan, 1.0]])})
+
+    def blind(rows: Table) -> Table:
+        return Table({**predict(rows), "invalid": np.zeros((rows.rows, 1), dtype=np.int32)})
+
+    told = record(tmp_path / "p", schema, rows, servable, predict, digest="d", derived=0)
+    untold = record(tmp_path / "p", schema, rows, servable, blind, digest="d", derived=0)
+
+    assert compare(told, predict(told.inputs)).passed
+    assert sorted(told.answers["invalid"][:, 0].tolist()) == [0, 0, 1]
+    assert sorted(untold.answers["invalid"][:, 0].tolist()) == [0, 0, UNTOLD]
+    assert not compare(untold, blind(untold.inputs)).passed
 
 
 def test_without_java_the_error_says_what_to_install(tmp_path: Path) -> None:

@@ -126,10 +126,31 @@ def test_thresholds_divide_the_probabilities(tmp_path):
     assert beyond(answered, "prediction", (booster.predict(HOLED) / thresholds).argmax(axis=1)) == 0
 
 
+def test_contributions_are_left_out_unasked_and_refused_by_name(tmp_path):
+    path = write_lightgbm(
+        tmp_path / "m", trained("regression").model_to_string(), "Regression", {"featuresShapCol": "shap"}
+    )
+    pipeline, schema = read_pipeline(path), (Field("features", VectorType(X.shape[1])),)
+
+    served = lower(pipeline, schema, all_rules())
+
+    assert "shap" not in {spec.name for spec in served.outputs}
+    assert "left out: shap" in served.stages[0].note
+    with pytest.raises(ConversionRefused, match="column 'shap': featuresShapCol"):
+        lower(read_pipeline(path), schema, all_rules(), ["prediction", "shap"])
+
+
+def test_some_rounds_leaves_do_not_stop_who_asks_for_the_prediction(tmp_path):
+    path = write_lightgbm(tmp_path / "m", trained("regression").model_to_string(), "Regression", {"numIterations": 3})
+
+    served = lower(read_pipeline(path), (Field("features", VectorType(X.shape[1])),), all_rules(), ["prediction"])
+
+    assert [spec.name for spec in served.outputs] == ["prediction", "invalid"]
+
+
 @pytest.mark.parametrize(
     ("objective", "params", "reason"),
     [
-        ("regression", {"featuresShapCol": "shap"}, "featuresShapCol"),
         ("regression", {"numIterations": 3}, "leafPredictionCol"),
         ("regression", {"startIteration": 10}, "leaves none"),
         ("binary", {}, "objective is binary"),

@@ -118,9 +118,9 @@ def test_dates_and_times_may_come_as_text_since_json_has_none() -> None:
     assert times["c"].tolist() == [[10**6]]
 
 
-@pytest.mark.parametrize("rows", [[1.0], [["a", "b"]], [{"type": 1, "values": [1.0, 2.0]}]])
+@pytest.mark.parametrize("rows", [[1.0], [["a", "b"]], [{"type": 2, "values": [1.0, 2.0]}]])
 def test_a_column_that_holds_no_vectors_is_refused(rows: list[object]) -> None:
-    with pytest.raises(UsageError, match="is vector"):
+    with pytest.raises(UsageError, match=r"is vector|is no vector"):
         encode(pa.table({"v": rows}), [TensorSpec("v", VectorType(2), True, 2)])
 
 

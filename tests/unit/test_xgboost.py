@@ -132,7 +132,7 @@ def test_the_rounds_asked_are_those_given_else_those_up_to_the_best(given, range
 
 @pytest.mark.parametrize(
     ("params", "reason"),
-    [({"pred_contrib_col": "c"}, "pred_contrib_col"), ({"iteration_range": [0, 99]}, "rounds"), ({"what": 1}, "does not read: what")],
+    [({"iteration_range": [0, 99]}, "rounds"), ({"what": 1}, "does not read: what")],
 )  # fmt: skip
 def test_what_is_not_computed_is_refused_by_name(params, reason, tmp_path):
     path = write_xgboost(tmp_path / "m", document(trained("reg:squarederror")), "Regressor", params)

@@ -308,7 +308,7 @@ REFUSED = [
         "regressor-contributions",
         spark.SparkXGBRegressor(**PLAIN, pred_contrib_col="shap"),
         REAL,
-        ("prediction",),
+        ("shap",),
         refused="pred_contrib_col is set",
     ),
 ]  # fmt: skip
