@@ -155,7 +155,19 @@ def _item(node: Any) -> Item:
     if node.key == "alias":
         return Item(node.alias, _bare(node.this))
     node = _bare(node)
-    return Item(column_name(node) if node.key == "column" and not _is_star(node) else "", node)
+    return Item(_own_name(node), node)
+
+
+def _own_name(node: Any) -> str:
+    """The name that Spark gives without AS to a column and to a cast of one; "" for every other expression.
+
+    The parser writes CAST as `trycast`, and as `cast` the functions DOUBLE(a), INT(a) … and TO_TIMESTAMP(a): the last
+    is no cast to Spark, so a `cast` to timestamp has no name here.
+    Source: ResolveAliases.assignAliases (analysis/Analyzer.scala): `Cast(ne: NamedExpression, …)` keeps `ne.name`
+    """
+    if node.key == "trycast" or (node.key == "cast" and not node.args["to"].is_type("timestamp", "timestamptz")):
+        node = _bare(node.this)
+    return column_name(node) if node.key == "column" and not _is_star(node) else ""
 
 
 def written(node: Any, most: int = 200) -> str:

@@ -223,7 +223,7 @@ class Client:
                 )
                 raise UsageError(f"Triton at {self.url} has no {model}: {said}", fix=fix) from error
             raise UsageError(f"Triton refused the request to {model}: {said}") from error
-        except (OSError, HTTPException) as error:  # sockets, names, timeouts; a connection that closes within an answer
+        except OSError as error:  # sockets, names, timeouts
             raise self._unreachable(str(error) or type(error).__name__) from error
         except (HTTPException, ValueError) as error:  # ValueError: a body that is no JSON, or no UTF-8
             said = f"what listens there does not speak Triton's {self.protocol} ({str(error) or type(error).__name__})"

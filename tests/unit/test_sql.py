@@ -148,6 +148,17 @@ def test_nan_is_no_null_between_two_statements(compiled):
     assert answers["m"][:, 0].tolist() == [False, False, False]
 
 
+@pytest.mark.parametrize("expression", ["CAST(id AS DOUBLE)", "(CAST((id) AS STRING))", "id::int", "DOUBLE(id)"])
+def test_a_cast_of_a_column_keeps_the_columns_name_as_in_spark(expression):
+    assert [item.name for item in parse(f"SELECT {expression} FROM __THIS__").items] == ["id"]
+
+
+@pytest.mark.parametrize("expression", ["CAST(CAST(id AS INT) AS DOUBLE)", "TO_TIMESTAMP(id)", "CAST(id + 1 AS INT)"])
+def test_what_only_looks_like_a_cast_of_a_column_still_needs_a_name(expression):
+    with pytest.raises(Refused, match="gives no name"):
+        parse(f"SELECT {expression} FROM __THIS__")
+
+
 def test_the_command_takes_ansi_and_the_manifest_keeps_it(tmp_path):
     folder = write_pipeline(tmp_path / "p", [sql("SELECT *, a + 1 AS c FROM __THIS__")])
     field = {"name": "a", "type": "integer", "nullable": False, "metadata": {}}
