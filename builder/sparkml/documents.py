@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 _MOST_BYTES = 1 << 28  # a large pipeline's metadata has some kilobytes; a booster's JSON may have a hundred megabytes
 _MOST_YAML_BYTES = 1 << 21
@@ -21,17 +21,13 @@ class Unreadable(ValueError):
 
 
 def parse_json(text: str | bytes) -> Any:
-    """A JSON document. Raises Unreadable: no JSON, a key twice, NaN or Infinity as a number, numbers of more than 400
-    digits, more than 200 levels, text that is no Unicode (a lone surrogate), more than 256 MB.
-    """
+    """A JSON document; NaN and Infinity as Python's writers put them (xgboost.spark). Raises Unreadable: no JSON, a key twice, numbers of more than 400 digits, more than 200 levels, text that is no Unicode (a lone surrogate), more than 256 MB."""
     if len(text) > _MOST_BYTES:
         raise Unreadable(f"it has {len(text):,} bytes, more than {_MOST_BYTES:,}")
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        document = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_not_a_number, parse_int=_whole, parse_float=_number
-        )
+        document = json.loads(text, object_pairs_hook=_object, parse_int=_whole, parse_float=_number)
     except RecursionError as error:
         raise Unreadable("it is nested too deep") from error
     except UnicodeDecodeError as error:
@@ -83,10 +79,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise Unreadable(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice in an object")
     return made
-
-
-def _not_a_number(text: str) -> NoReturn:
-    raise Unreadable(f"{text} is not a number in JSON")
 
 
 def _whole(text: str) -> int:
