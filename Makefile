@@ -8,7 +8,7 @@ SPARK := 3.5 4.0 4.1 4.2
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random kill mutants releases rollouts bench wide big lint
+.PHONY: help install demo test table conformance random kill fuzz mutants releases rollouts bench wide big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,6 +38,9 @@ random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared 
 
 kill: install  ## 200 publishers killed while a server polls and clients read (KILLS=1000: so many)
 	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest tests/faults/test_killed.py
+
+fuzz: install  ## 10,000 spoilt saved models: converted or refused in words, in bounds; Spark judges 200 (MUTANTS=1000 SEED=2)
+	$(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),10000) --seed $(or $(SEED),1)
 
 mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
 	$(BIN)/python -m tests.conformance.record
