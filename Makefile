@@ -8,11 +8,7 @@ SPARK := 3.5 4.0 4.1 4.2
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install demo test table conformance random kill deaths fuzz-requests mutants releases rollouts bench wide big lint
-=======
-.PHONY: help install demo test table conformance random kill fuzz mutants releases rollouts bench wide big lint
->>>>>>> fuzz
+.PHONY: help install demo test table conformance random kill deaths fuzz fuzz-models fuzz-requests mutants releases rollouts bench wide big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,16 +39,16 @@ random: install  ## 200 pipelines drawn by a seed, fitted by Spark and compared 
 kill: install  ## 200 publishers killed while a server polls and clients read (KILLS=1000: so many)
 	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest tests/faults/test_killed.py
 
-<<<<<<< HEAD
 deaths: install  ## the server and a stub killed 20 times each under a client: back within 10 s, no wrong answer (DEATHS=100: so many)
 	DEATHS=$(or $(DEATHS),20) $(BIN)/python -m pytest -s tests/served/test_deaths.py
 
 fuzz-requests: install  ## 100,000 malformed requests to the embedded server, a good client beside them (REQUESTS=5000 SEED=2)
 	$(BIN)/python -m tests.fuzz.requests --requests $(or $(REQUESTS),100000) --seed $(or $(SEED),1)
-=======
-fuzz: install  ## 10,000 spoilt saved models: converted or refused in words, in bounds; Spark judges 200 (MUTANTS=1000 SEED=2)
+
+fuzz-models: install  ## 10,000 spoilt saved models: converted or refused in words, in bounds; Spark judges 200 (MUTANTS=1000 SEED=2)
 	$(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),10000) --seed $(or $(SEED),1)
->>>>>>> fuzz
+
+fuzz: fuzz-models fuzz-requests  ## both
 
 mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
 	$(BIN)/python -m tests.conformance.record

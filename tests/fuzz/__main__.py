@@ -23,7 +23,14 @@ def campaign(mutants: int, seed: int) -> list[Outcome]:
     fine = [every[outcome.base] for outcome in own if outcome.kind in ("same", "converted")]
     print(f"{len(fine)} of {len(every)} bases convert", file=sys.stderr)
     draw = random.Random(seed)
-    return list(run(((draw.choice(fine), number) for number in range(mutants)), seed, originals))
+    found = []
+    for outcome in run(((draw.choice(fine), number) for number in range(mutants)), seed, originals):
+        found.append(outcome)
+        if outcome.kind in BAD:
+            print(outcome, flush=True)
+        if len(found) % 500 == 0:
+            print(f"{len(found)} of {mutants}: {dict(Counter(one.kind for one in found))}", file=sys.stderr, flush=True)
+    return found
 
 
 def main() -> int:
@@ -42,7 +49,6 @@ def main() -> int:
         return 0
     outcomes = campaign(given.mutants, given.seed)
     bad = [outcome for outcome in outcomes if outcome.kind in BAD]
-    print(*bad, sep="\n")
     kinds = Counter(
         (o.kind, o.told.split("\n")[0].split(":")[0] if o.kind in ("error", *BAD) else "") for o in outcomes
     )
