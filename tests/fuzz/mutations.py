@@ -19,6 +19,11 @@ STRANGE: tuple[Any, ...] = (
     "日本", [], {}, [[]], [None], {"type": 1}, "1e999", [1, "a"],
 )  # fmt: skip
 
+_TYPES = (
+    pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint32(), pa.uint64(), pa.float32(), pa.float64(),
+    pa.string(), pa.bool_(),
+)  # fmt: skip
+
 
 def apply(number: int, seed: int, folder: Path) -> tuple[str, str]:
     """(mutation, file): the mutant of this number, made in place."""
@@ -39,7 +44,7 @@ def _of(path: Path) -> list[Mutation]:
     try:
         json.loads(path.read_text())
     except ValueError:
-        return []
+        return [word_changed]
     return _JSON
 
 
@@ -225,9 +230,100 @@ def value_replaced(draw: random.Random, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-_ANY: list[Mutation] = [flipped, truncated, repeated, removed, linked, piped, made_folder, doubled]
-_JSON: list[Mutation] = [type_changed, type_changed, key_missing, number_changed, number_changed, deep, huge]
+def inside_changed(draw: random.Random, path: Path) -> None:
+    """A column, or what it holds, of another type, in another order, with a null, or one value else."""
+
+    def edit(table: pa.Table) -> pa.Table:
+        at = draw.randrange(table.num_columns)
+        kind = draw.choice(("type", "null", "order", "value"))
+        return table.set_column(at, table.column_names[at], _spoilt(table.column(at).combine_chunks(), kind, draw))
+
+    _table(draw, path, edit)
+
+
+def _spoilt(array: Any, kind: str, draw: random.Random) -> Any:
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks)
+    if pa.types.is_struct(array.type) and draw.random() < 0.9:
+        inner, names = list(array.flatten()), [field.name for field in array.type]
+        at = draw.randrange(len(inner))
+        inner[at] = _spoilt(inner[at], kind, draw)
+        return pa.StructArray.from_arrays(inner, names=names)
+    if pa.types.is_list(array.type) and draw.random() < 0.8:
+        return pa.ListArray.from_arrays(array.offsets, _spoilt(array.values, kind, draw))
+    if not len(array):
+        return array
+    if kind == "type":
+        try:
+            return array.cast(draw.choice(_TYPES), safe=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return pa.array([str(value) for value in array.to_pylist()])
+    if kind == "order":
+        return array.take(pa.array(draw.sample(range(len(array)), len(array))))
+    values, at = array.to_pylist(), draw.randrange(len(array))
+    values[at] = None if kind == "null" else _other(draw, values[at])
+    return pa.array(values, array.type)
+
+
+def key_renamed(draw: random.Random, path: Path) -> None:
+    """A key spelt otherwise, doubled, or beside one that its class does not have."""
+    value = json.loads(path.read_text())
+    places = [(holder, key) for holder, key in _places(value) if isinstance(holder, dict)]
+    if not places:
+        return
+    holder, key = draw.choice(places)
+    match draw.randrange(3):
+        case 0:
+            holder[draw.choice((key.upper(), f"{key}s", ""))] = holder.pop(key)
+        case 1:
+            holder[draw.choice(("outputCols", "handleInvalid", "unheardOf"))] = draw.choice(STRANGE[:20])
+    text = json.dumps(value)
+    if draw.random() < 0.3:
+        text = text.replace(f'"{key}": ', f'"{key}": 1, "{key}": ', 1)
+    path.write_text(text)
+
+
+def number_of_text(draw: random.Random, path: Path) -> None:
+    """What JSON may not hold, or only just: 1e999, a leading zero, five thousand digits."""
+    value = json.loads(path.read_text())
+    places = list(_places(value))
+    if places:
+        holder, key = draw.choice(places)
+        holder[key] = "@number@"
+    number = draw.choice(("1" * 5_000, "1e999", "-1e999", "NaN", "Infinity", "1e-400", "0x10", "01", "-", "1.5.5"))
+    path.write_text(json.dumps(value).replace('"@number@"', number))
+
+
+def value_copied(draw: random.Random, path: Path) -> None:
+    """A value of another place of the document."""
+    value = json.loads(path.read_text())
+    places = list(_places(value))
+    if places:
+        (holder, key), (other, name) = draw.choice(places), draw.choice(places)
+        holder[key] = json.loads(json.dumps(other[name]))
+    path.write_text(json.dumps(value))
+
+
+def exchanged(draw: random.Random, path: Path) -> None:
+    """Another file of the model in its place."""
+    root = next(parent for parent in path.parents if parent.name.startswith("fuzz-"))
+    path.write_bytes(draw.choice(sorted(other for other in root.rglob("*") if other.is_file())).read_bytes())
+
+
+def word_changed(draw: random.Random, path: Path) -> None:
+    """A number or word of a booster's text."""
+    words = path.read_bytes().split(b" ")
+    words[draw.randrange(len(words))] = draw.choice(
+        (b"-1", b"0", b"99999999999999999999", b"nan", b"inf", b"1e400", b"", b"x", words[0])
+    )
+    path.write_bytes(b" ".join(words))
+
+
+_ANY: list[Mutation] = [flipped, truncated, repeated, removed, linked, piped, made_folder, doubled, exchanged]
+_JSON: list[Mutation] = [
+    type_changed, type_changed, key_missing, key_renamed, number_changed, number_changed, number_of_text, value_copied, deep, huge,
+]  # fmt: skip
 _PARQUET: list[Mutation] = [
-    column_missing, rows_missing, rows_doubled, column_of_another_type, cell_changed, cell_changed, bomb,
+    column_missing, rows_missing, rows_doubled, column_of_another_type, cell_changed, cell_changed, inside_changed, inside_changed, bomb,
 ]  # fmt: skip
 _YAML: list[Mutation] = [aliased, cyclic, value_replaced, value_replaced]

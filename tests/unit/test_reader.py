@@ -62,9 +62,9 @@ def test_several_part_files_are_one_table(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda p: (p / "metadata/part-00000-0-c000.txt").unlink(), "metadata/part-\\* is missing or empty"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{"), "is no JSON"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("[]"), "no JSON object"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{}"), "is not Spark ML metadata"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{"), "is not JSON"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("[]"), "not a JSON object"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{}"), "should be a text"),
         (lambda p: (p / "stages/0_MinMaxScaler_1").rename(p / "elsewhere"), "1 stages in its metadata and 0 folders"),
         (lambda p: write_stage(p / "stages/1_Other_2", scaler("Other_2")), "among them 1_Other_2"),
     ],
@@ -166,5 +166,5 @@ def test_part_files_of_two_models_are_told(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="saved by Spark 4x"):
+    with pytest.raises(SourceError, match=r"sparkVersion .4x. is not a version"):
         read_pipeline(write_pipeline(tmp_path / "p", [scaler()], spark_version="4x"))

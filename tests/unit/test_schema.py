@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from builder.errors import SourceError
-from builder.sparkml.schema import left_out, parse_schema
-from builder.types import Field, Scalar, TextArray, VectorType
+from builder.sparkml.schema import parse_schema
+from builder.types import Field, NoTensor, Scalar, TextArray, VectorType
 
 VECTOR = {"type": "udt", "class": "org.apache.spark.ml.linalg.VectorUDT", "pyClass": "pyspark.ml.linalg.VectorUDT"}
 
@@ -50,17 +50,58 @@ def test_words_are_an_array_of_strings() -> None:
     assert field.type == TextArray()
 
 
-def test_a_type_that_cannot_travel_is_left_out_and_told() -> None:
+def test_a_type_that_cannot_travel_is_kept_by_its_name() -> None:
     text = struct(
         {"name": "x", "type": "double"},
         {"name": "m", "type": {"type": "map", "keyType": "string", "valueType": "string"}},
-        {"name": "n", "type": "timestamp_ntz"},
-        {"name": "xs", "type": {"type": "array", "elementType": "double"}},
+        {"name": "s", "type": {"type": "struct", "fields": [{"name": "a", "type": "double"}]}},
+        {"name": "xs", "type": {"type": "array", "elementType": "long"}},
+        {"name": "b", "type": "binary"},
         {"name": "c", "type": "string", "metadata": {"__COLLATIONS": {"c": "icu.UNICODE_CI"}}},
     )
 
-    assert [field.name for field in parse_schema(text)] == ["x"]
-    assert left_out(text) == {"m": "map", "n": "timestamp_ntz", "xs": "array<double>", "c": "string"}
+    types = {field.name: field.type for field in parse_schema(text)}
+
+    assert types.pop("x") == Scalar("double")
+    assert {name: type.name for name, type in types.items() if isinstance(type, NoTensor)} == {
+        "m": "map<string,string>",
+        "s": "struct<a>",
+        "xs": "array<long>",
+        "b": "binary",
+        "c": "string with a collation",
+    }
+
+
+@pytest.mark.parametrize(
+    ("type", "travels"),
+    [
+        ("timestamp_ntz", Scalar("timestamp_ntz")),
+        ("char(3)", Scalar("string")),
+        ("varchar(10)", Scalar("string")),
+        ({"type": "array", "elementType": "double", "containsNull": False}, VectorType(None)),
+        ({"type": "array", "elementType": "float", "containsNull": False}, VectorType(None)),
+    ],
+)
+def test_what_has_a_tensor_travels(type: Any, travels: Any) -> None:
+    (field,) = parse_schema(struct({"name": "x", "type": type}))
+
+    assert field.type == travels
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"name": "v", "type": VECTOR, "metadata": {"ml_attr": 0.5}},
+        {"name": "v", "type": VECTOR, "metadata": {"ml_attr": {"num_attrs": "3"}}},
+        {"name": "v", "type": VECTOR, "metadata": {"ml_attr": {"num_attrs": 10**12}}},
+        {"name": "v", "type": VECTOR, "metadata": {"ml_attr": {"attrs": {"nominal": [{"vals": 1}]}}}},
+        {"name": "v", "type": "double", "metadata": 7},
+        {"name": "v", "type": "double", "nullable": "no"},
+    ],
+)
+def test_what_a_column_says_of_itself_is_checked(field: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match="column 'v' cannot be read"):
+        parse_schema(struct(field))
 
 
 def test_a_column_that_stands_twice_is_refused() -> None:
