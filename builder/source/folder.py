@@ -137,8 +137,11 @@ def _spark_data(root: Path, mlmodel: Mapping[str, Any]) -> Path:
         )
     data = spark["model_data"]
     if not isinstance(data, str) or "\0" in data or not _inside(root / data, root):
+        told = (
+            repr(data[:200]) if isinstance(data, str) else f"(a {type(data).__name__})"
+        )  # aliases: its text may be huge
         raise SourceError(
-            f"{root / 'MLmodel'}: model_data {str(data)[:200]!r} is not a folder inside of the model's own.",
+            f"{root / 'MLmodel'}: model_data {told} is not a folder inside of the model's own.",
             fix="a model reads nothing outside of its folder: copy or download it again.",
         )
     return root / data
