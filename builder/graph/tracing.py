@@ -95,7 +95,11 @@ def walk(
         for given in tensors_of(schema):
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(stages, plan.kept, strict=True), start=1):
-            if kept:
+            if unknown := stage.unknown_params():
+                name = stage.spark_class.rpartition(".")[2]
+                reason = f"{name} has no param {', '.join(map(repr, unknown))}; Spark itself does not load it."
+                _refuse(trace, stage, Refused(reason, fix="copy the saved model again."))
+            elif kept:
                 _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
@@ -200,11 +204,7 @@ def _convert(trace: Trace, ordinal: int, stage: SavedStage) -> None:
             answers = _ask(trace, stage, rule)
         _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, trace.rules))
-        trace.verdicts.append(
-            StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
-        )
+        _refuse(trace, stage, refused)
         return
     before = frozenset(range(1, trace.fixed + 1))
     trace.behind[ordinal] = before.union(*(trace.makers.get(name, ()) for name in rule.inputs(stage)))
@@ -220,6 +220,12 @@ def _unanswered(stage: SavedStage, rule: Rule, answers: Sequence[tuple[str, Colu
     there = {name for name, _ in answers}
     left = [] if rule.named or rule.each else [name for name in rule.outputs(stage) if name and name not in there]
     return f"left out: {', '.join(left)}" if left else ""
+
+
+def _refuse(trace: Trace, stage: SavedStage, refused: Refused) -> None:
+    trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+    trace.lost |= set(liveness.writes(stage, trace.rules))
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix))
 
 
 def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:

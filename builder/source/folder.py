@@ -11,7 +11,7 @@ from typing import Any
 from builder.errors import SourceError, UsageError
 from builder.source.foreign import check_is_model
 from builder.source.signature import schema_of_signature, without_tensors
-from builder.sparkml.documents import Unreadable, read_yaml
+from builder.sparkml.documents import Unreadable, read_bytes, read_yaml
 from builder.sparkml.reader import read_stage
 from builder.sparkml.schema import parse_schema
 from builder.sparkml.verdicts import PIPELINES
@@ -203,8 +203,8 @@ def _schema(root: Path, given: Path | None, mlmodel: Mapping[str, Any] | None) -
 
 def _schema_file(file: Path) -> tuple[Schema, tuple[str, ...]]:
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(file).decode("utf-8")
+    except (OSError, UnicodeDecodeError, Unreadable) as error:
         raise UsageError(f"the schema file {file} cannot be read ({error}).", fix=_SCHEMA_FIX) from error
     try:
         schema = parse_schema(text)

@@ -45,10 +45,16 @@ def parse_json(text: str | bytes) -> Any:
 
 def read_json(file: Path) -> Any:
     """The document of a file. Raises Unreadable, and OSError where it cannot be opened."""
-    size = file.stat().st_size
-    if size > _MOST_BYTES:
-        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_BYTES:,}")
-    return parse_json(file.read_bytes())
+    return parse_json(read_bytes(file, _MOST_BYTES))
+
+
+def read_bytes(file: Path, most: int = _MOST_BYTES) -> bytes:
+    """A file's content. Raises Unreadable where it has more than `most` bytes, whatever it says of its size; and OSError."""
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise Unreadable(f"it has more than {most:,} bytes")
+    return content
 
 
 def read_yaml(file: Path) -> Any:
@@ -59,11 +65,8 @@ def read_yaml(file: Path) -> Any:
     """
     import yaml
 
-    size = file.stat().st_size
-    if size > _MOST_YAML_BYTES:
-        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_YAML_BYTES:,}")
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_bytes(file, _MOST_YAML_BYTES).decode("utf-8")
         if any(line.startswith("%") for line in text.splitlines()):
             raise Unreadable("it has a directive")  # libyaml compares each %TAG with all before it
         loader = _yaml_loader()

@@ -108,6 +108,10 @@ class SavedStage:
             )
         return files
 
+    def unknown_params(self) -> list[str]:
+        """Params that its class does not have: Spark stops at loading them. Of a Spark newer than known, none is told."""
+        return unknown_params(self.spark_class, self.params.names()) if not self.since(NEWEST[0], NEWEST[1] + 1) else []
+
     def count(self, name: str, default: int | None = None) -> int:
         """A whole number of the metadata beside the params, such as numFeatures. Raises SourceError where it is none."""
         value = self.extra.get(name, default)
@@ -199,12 +203,6 @@ def read_stage(path: Path) -> SavedStage:
     if unfitted(spark_class):
         told = how_to_fit(spark_class)
         raise SourceError(f"{uid}: {told.reason}.", fix=told.fix)
-    unknown = unknown_params(spark_class, frozenset(defaults) | frozenset(chosen)) if release <= NEWEST else []
-    if unknown:
-        raise SourceError(
-            f"{uid}: {spark_class.rpartition('.')[2]} has no param {', '.join(map(repr, unknown))}.",
-            fix="copy the saved model again: Spark itself does not load this stage.",
-        )
     params = Params(uid, defaults, chosen)
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
