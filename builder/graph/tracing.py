@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from onnx.shape_inference import InferenceError
 from spox import Tensor, Var, argument
 
 from builder.errors import Refusal, Refused, SourceError
@@ -242,11 +243,20 @@ def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
 def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
     """What a rule stumbles over is the stage's files: SourceError, not a trace of ours.
 
-    RuntimeError: ONNX's shape inference, where sizes disagree; and Python's, of what is nested too deep.
+    InferenceError: sizes that disagree. RuntimeError: what is nested too deep.
     """
     try:
         yield
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        InferenceError,
+    ) as error:
         raise SourceError(
             f"{stage.uid}: its saved params and data are not those of a {rule.name} ({str(error)[:300] or error!r}).",
             fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",
