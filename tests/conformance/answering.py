@@ -34,7 +34,10 @@ _ARROW = {
     "string": pa.string(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
     "vector": pa.list_(pa.float64()),
+    "array<double>": pa.list_(pa.float64()),
+    "array<float>": pa.list_(pa.float32()),
     "array<string>": pa.list_(pa.string()),
 }
 _STRENGTH = ("bit", "dot", "elementary", "iterative")
@@ -97,7 +100,8 @@ def _arrow_column(column: Column) -> pa.Array:
         return pa.array([value and list(value.dense()) for value in column.values], _ARROW["vector"])
     if column.type.startswith("decimal"):
         return pa.array([None if value is None else float(value) for value in column.values], pa.float64())
-    return pa.array(list(column.values), _ARROW[column.type], from_pandas=False)
+    kind = "string" if column.type.startswith(("char", "varchar")) else column.type
+    return pa.array(list(column.values), _ARROW[kind], from_pandas=False)
 
 
 @dataclass(frozen=True)

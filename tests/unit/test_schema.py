@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from builder.errors import SourceError
-from builder.sparkml.schema import left_out, parse_schema
-from builder.types import Field, Scalar, TextArray, VectorType
+from builder.sparkml.schema import parse_schema
+from builder.types import Field, NoTensor, Scalar, TextArray, VectorType
 
 VECTOR = {"type": "udt", "class": "org.apache.spark.ml.linalg.VectorUDT", "pyClass": "pyspark.ml.linalg.VectorUDT"}
 
@@ -19,7 +19,8 @@ def struct(*fields: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["string", "double", "float", "integer", "long", "short", "byte", "boolean", "date", "timestamp"]
+    "name",
+    ["string", "double", "float", "integer", "long", "short", "byte", "boolean", "date", "timestamp", "timestamp_ntz"],
 )
 def test_a_scalar_column_keeps_its_name_type_and_nullability(name: str) -> None:
     assert parse_schema(struct({"name": "x", "type": name, "nullable": False})) == (Field("x", Scalar(name), False),)
@@ -50,17 +51,38 @@ def test_words_are_an_array_of_strings() -> None:
     assert field.type == TextArray()
 
 
-def test_a_type_that_cannot_travel_is_left_out_and_told() -> None:
+@pytest.mark.parametrize("type", ["double", "float"])
+def test_an_array_of_numbers_is_a_vector_that_remembers_its_elements(type: str) -> None:
+    (field,) = parse_schema(struct({"name": "xs", "type": {"type": "array", "elementType": type}}))
+
+    assert field.type == VectorType(None)
+    assert field.metadata["array"] == type
+
+
+@pytest.mark.parametrize("type", ["char(3)", "varchar(10)"])
+def test_a_text_of_limited_length_is_a_string(type: str) -> None:
+    assert parse_schema(struct({"name": "s", "type": type})) == (Field("s", Scalar("string")),)
+
+
+def test_a_type_that_cannot_travel_is_kept_by_its_words() -> None:
     text = struct(
         {"name": "x", "type": "double"},
         {"name": "m", "type": {"type": "map", "keyType": "string", "valueType": "string"}},
-        {"name": "n", "type": "timestamp_ntz"},
-        {"name": "xs", "type": {"type": "array", "elementType": "double"}},
+        {"name": "u", "type": {"type": "struct", "fields": [{"name": "a"}, {"name": "b"}]}},
+        {"name": "ns", "type": {"type": "array", "elementType": "long"}},
         {"name": "c", "type": "string", "metadata": {"__COLLATIONS": {"c": "icu.UNICODE_CI"}}},
+        {"name": "b", "type": "binary"},
     )
 
-    assert [field.name for field in parse_schema(text)] == ["x"]
-    assert left_out(text) == {"m": "map", "n": "timestamp_ntz", "xs": "array<double>", "c": "string"}
+    kept = {field.name: field.type.name for field in parse_schema(text) if isinstance(field.type, NoTensor)}
+
+    assert kept == {
+        "m": "map<string,string>",
+        "u": "struct<a,b>",
+        "ns": "array<long>",
+        "c": "string with a collation",
+        "b": "binary",
+    }
 
 
 def test_a_column_that_stands_twice_is_refused() -> None:
