@@ -100,8 +100,7 @@ def _arrow_column(column: Column) -> pa.Array:
         return pa.array([value and list(value.dense()) for value in column.values], _ARROW["vector"])
     if column.type.startswith("decimal"):
         return pa.array([None if value is None else float(value) for value in column.values], pa.float64())
-    kind = "string" if column.type.startswith(("char", "varchar")) else column.type
-    return pa.array(list(column.values), _ARROW[kind], from_pandas=False)
+    return pa.array(list(column.values), _ARROW[column.type], from_pandas=False)
 
 
 @dataclass(frozen=True)

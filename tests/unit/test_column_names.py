@@ -104,6 +104,7 @@ def test_a_field_of_a_struct_is_refused_with_how_to_flatten_it(tmp_path: Path) -
     [
         ({"type": "map", "keyType": "string", "valueType": "double", "valueContainsNull": True}, "map<string,double>", "df['b']['x']"),
         ({"type": "array", "elementType": "long", "containsNull": True}, "array<long>", "each element"),
+        ({"type": "array", "elementType": "double", "containsNull": True}, "array<double> that may hold nulls", "array_to_vector"),
         (STRUCT, "struct<age>", "each field"),
         ("binary", "binary", "cast it"), ("void", "void", "cast it"), ("variant", "variant", "cast it"),
         ("time(6)", "time", "cast it"), ("interval day to second", "interval", "cast it"),

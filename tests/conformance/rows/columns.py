@@ -1,4 +1,4 @@
-"""Columns by their names (case, backquotes, the name of an expression without AS) and of the types that are no plain scalar."""
+"""Columns by their names (case, backquotes, the name of an expression without AS); times without zone and arrays of numbers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,6 @@ ROWS = [
         (spark.SQLTransformer(statement=f"SELECT *, {', '.join(_UNNAMED)} FROM __THIS__"),),
         rows=_PEOPLE,
         outputs=tuple(_UNNAMED.values()),
-        word="elementary",
         conf={"spark.sql.ansi.enabled": "true"},
         smoke=True,
     ),
@@ -160,18 +159,5 @@ ROWS = [
     *_clustered("gaussians", spark.GaussianMixture(k=2, seed=5), BLOBS, ("probability", "prediction"), "iterative"),
     *_clustered(
         "lda", spark.LDA(k=2, seed=5, maxIter=4, optimizer="online"), DOCUMENTS, ("topicDistribution",), "iterative"
-    ),
-    *(
-        Row(
-            f"columns/{kind.partition('(')[0]}",
-            (
-                spark.StringIndexer(inputCol="c", outputCol="i", handleInvalid="keep"),
-                spark.SQLTransformer(statement="SELECT *, length(c) AS l, c = 'ab' AS e FROM __THIS__"),
-            ),
-            rows={"c": column(kind, "abc", "ab ", "abc", None)},
-            outputs=("i", "l", "e"),
-            word="bit",
-        )
-        for kind in ("char(3)", "varchar(5)")
     ),
 ]
