@@ -13,7 +13,8 @@ import numpy as np
 
 from builder.sparkml.printing import java_double, java_float
 
-_LONGEST = 60  # characters of a number: Spark's decimals have 38 digits
+_LONGEST = 60  # characters of a number
+_DIGITS = 38  # of a decimal
 _DATE = re.compile(r"\s*(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?\s*")
 
 
@@ -33,9 +34,9 @@ def number_title(text: str, suffix: str) -> str | None:
     if suffix == "D" or (not suffix and "e" in text.lower()):
         return java_double(float(number)) if np.isfinite(float(number)) else None
     _, _, exponent = number.as_tuple()
-    if not isinstance(exponent, int) or exponent > 0:  # 1e3BD has no negative scale
-        return str(int(number)) if abs(int(number)) < 10**38 else None
-    return str(number)
+    if not isinstance(exponent, int) or number.adjusted() >= _DIGITS or exponent < -_DIGITS:
+        return None
+    return str(number) if exponent <= 0 else str(int(number))  # 1e3BD has no negative scale
 
 
 def date_title(text: str) -> str | None:

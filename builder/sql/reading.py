@@ -17,6 +17,7 @@ TABLE = "__THIS__"
 _COMPARISONS = frozenset({"eq", "neq", "lt", "lte", "gt", "gte", "nullsafeeq"})
 _CONDITIONS = frozenset({"is", "in", "between", "like", "ilike", "escape", "rlike", "regexplike", "not"})
 _INEXACT = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1"})
+_SLIPS = (IndexError, KeyError, AttributeError, TypeError, ValueError)  # of sqlglot's parser: map('x') is an IndexError
 _UNSAID = {
     "distinct": "DISTINCT",
     "group": "GROUP BY",
@@ -95,8 +96,8 @@ def parse(text: str, modern: bool = True) -> Statement:
 
     try:
         select = parse_one(text, read="spark")
-    except errors.SqlglotError as error:
-        told = str(error).splitlines()[0]
+    except (errors.SqlglotError, *_SLIPS) as error:
+        told = (str(error).splitlines() or ["sqlglot cannot read it"])[0]
         raise Refused(
             f"the statement {shown(text)} is not understood: {told}", fix="write it as a plain SELECT."
         ) from error

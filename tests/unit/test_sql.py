@@ -80,6 +80,7 @@ def test_a_row_number_is_carried_behind_the_last_column(statement, carried):
         "SELECT FROM WHERE",
         "DROP TABLE x",
         "SELECT *, s = 'it''s' AS t FROM __THIS__",
+        "SELECT *, map('x') AS m FROM __THIS__",
     ],
 )
 def test_what_is_no_plain_select_is_refused(statement):
