@@ -8,7 +8,7 @@ SPARK := 3.5 4.0 4.1 4.2
 ORT := 1.19.2 1.21.0 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test table conformance random kill deaths fuzz-requests mutants releases rollouts bench wide big lint
+.PHONY: help install demo test table conformance random kill deaths fuzz fuzz-models fuzz-requests mutants releases rollouts bench wide big lint
 
 help:  ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,11 @@ deaths: install  ## the server and a stub killed 20 times each under a client: b
 
 fuzz-requests: install  ## 100,000 malformed requests to the embedded server, a good client beside them (REQUESTS=5000 SEED=2)
 	$(BIN)/python -m tests.fuzz.requests --requests $(or $(REQUESTS),100000) --seed $(or $(SEED),1)
+
+fuzz-models: install  ## 10,000 spoilt saved models: converted or refused in words, in bounds; Spark judges 200 (MUTANTS=1000 SEED=2)
+	$(BIN)/python -m tests.fuzz --mutants $(or $(MUTANTS),10000) --seed $(or $(SEED),1)
+
+fuzz: fuzz-models fuzz-requests  ## both
 
 mutants: install  ## each line of the rules spoilt in turn: some recorded answer must notice (MODULES=scaling: of these alone)
 	$(BIN)/python -m tests.conformance.record

@@ -43,11 +43,14 @@ def write_forest(folder: Path, trees: int, depth: int, seed: int = 13) -> Path:
         paths[uid] = model / "stages" / f"{index}_{uid}"
         metadata(paths[uid], spark_class, uid, params, extra)
     data(paths["StringIndexer"], pa.table({"labelsArray": [[list(CARRIERS), list(ORIGINS)]]}))
-    data(paths["OneHotEncoder"], pa.table({"categorySizes": [[len(CARRIERS) + 1, len(ORIGINS) + 1]]}))
+    data(
+        paths["OneHotEncoder"],
+        pa.table({"categorySizes": pa.array([[len(CARRIERS) + 1, len(ORIGINS) + 1]], pa.list_(pa.int32()))}),
+    )
     spread, middle = draw.uniform(0.1, 3, FEATURES), draw.normal(size=FEATURES)
     data(paths["StandardScaler"], pa.table({"std": vector(spread), "mean": vector(middle)}))
     data(paths["RandomForest"], _nodes(draw, trees, depth))
-    told = {"_1": list(range(trees)), "_2": ["{}"] * trees, "_3": [1.0] * trees}
+    told = {"_1": pa.array(range(trees), pa.int32()), "_2": ["{}"] * trees, "_3": [1.0] * trees}
     data(paths["RandomForest"], pa.table(told), "treesMetadata")
     (folder / "schema.json").write_text(SCHEMA)
     return model

@@ -29,7 +29,7 @@ def evidence_of(
     Raises UsageError where there is none, SourceError where it was recorded for another pipeline.
     """
     from builder.evidence import load
-    from builder.publishing import EVIDENCE
+    from builder.triton.layout import EVIDENCE
     from builder.triton.repository import on_this_machine, read_manifest, serving
 
     manifest = read_manifest(repository, name, version)

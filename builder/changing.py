@@ -129,7 +129,7 @@ def older(repository: Repository, name: str) -> int:
 
 def rows_of(repository: Repository, name: str, version: int) -> Evidence | None:
     """The evidence that a version keeps; None where it was published unproven, or all of its rows were a user's."""
-    from builder.publishing import EVIDENCE
+    from builder.triton.layout import EVIDENCE
     from builder.triton.stores import store_of
 
     store, path = store_of(repository), f"{name}/{version}/{EVIDENCE}"
@@ -160,12 +160,12 @@ def content_of(repository: Repository, name: str, version: int) -> tuple[dict[st
 
 
 def _same(repository: Repository, prepared: Prepared, version: int) -> bool:
-    from builder.triton.content import same
+    from builder.triton.content import joins, same
     from builder.triton.stores import store_of
 
-    store = store_of(repository)
+    store, path = store_of(repository), f"{prepared.name}/{version}"
     with store.errors():
-        return same(store, f"{prepared.name}/{version}", prepared.files)
+        return same(store, path, prepared.files) or joins(store, path, prepared.files)
 
 
 def _as_it_is(repository: Repository, prepared: Prepared, version: int) -> tuple[Files, dict[str, bytes]]:

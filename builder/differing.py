@@ -73,11 +73,14 @@ def _keeps(store: Store, prepared: Prepared, version: int) -> bool:
 
 def _number(store: Store, prepared: Prepared, there: Sequence[int]) -> tuple[int, bool]:
     """The version that it would be, and whether that is there with this very content."""
-    from builder.triton.content import same
+    from builder.triton.content import joins, same
 
     newest = there[-1] if there else 0
     number = prepared.version or newest
-    alike = number in there and same(store, f"{prepared.name}/{number}", prepared.files)
+    alike = number in there and (
+        same(store, f"{prepared.name}/{number}", prepared.files)
+        or joins(store, f"{prepared.name}/{number}", prepared.files)
+    )
     return (number if prepared.version or alike else newest + 1), alike
 
 

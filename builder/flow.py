@@ -174,22 +174,28 @@ def publish(
 
     Raises SourceError, UsageError, ConversionRefused, CheckFailed (not Spark's answers, or the gate) and Unreachable.
     """
-    from builder.publishing import leave_perf_data
+    from builder.publishing import keeping_proof, leave_perf_data
     from builder.rolling import bring, reached
     from builder.telling import Telling, begin
+    from builder.triton.repository import try_writing
     from builder.triton.settings import Wish
 
     progress, settings, target = progress or Silent(), settings or Wish(), target_of(triton)
+    try_writing(repository)
     model, name = _fetched(wanted, repository, name, settings, progress)
     registry = begin(model, wanted.stores, telling or Telling())
     with reached(load, load_header, name, progress) as fleet:
         prepared, every, plain = _prepared(
             wanted, model, name, version, unproven, evidence_in_repository, target, settings, progress
         )
+        prepared = keeping_proof(repository, prepared)
         if perf_data is not None:
             prepared = leave_perf_data(perf_data, prepared)
         tell = partial(registry.tell, prepared.manifest, prepared.version, plain, progress)
-        published = bring(repository, prepared, every, fleet, gate, progress, before=tell, after=registry.last)
+        last, promotes = registry.last, bool(registry.telling.promote)
+        published = bring(
+            repository, prepared, every, fleet, gate, progress, before=tell, after=last, promotes=promotes
+        )
         return replace(published, mlflow=registry.told)
 
 

@@ -15,6 +15,7 @@ from builder.errors import UsageError
 from builder.manifest import manifest, provenance
 from builder.outcomes import Publication
 from builder.packing import packing_of
+from builder.triton.layout import EVIDENCE, MANIFEST
 from builder.types import INVALID, NULL_TEXT, Servable, Session, Table, TensorSpec, to_json
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from builder.triton.repository import Published
     from builder.triton.settings import Chosen, Settings, Wish
 
-MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence.parquet"
+MODEL = "model.onnx"
 
 
 def choose_name(given: str | None, model: FetchedModel) -> str:
@@ -132,6 +133,31 @@ def leave_perf_data(file: Path, prepared: Prepared) -> Prepared:
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error}", fix="give --perf-data another file.") from error
     return replace(prepared, notes=(*prepared.notes, f"{prepared.rows.rows:,} rows for perf_analyzer are in {file}"))
+
+
+def keeping_proof(repository: Repository, prepared: Prepared) -> Prepared:
+    """Where this very model is there and proven, what is not proven gives way to it: a version never loses its proof."""
+    from builder.triton.answering import kept_by
+    from builder.triton.content import as_json, joins
+    from builder.triton.repository import versions
+    from builder.triton.stores import store_of
+
+    store, there = store_of(repository), versions(repository, prepared.name)
+    number = prepared.version or (there[-1] if there else 0)
+    path = f"{prepared.name}/{number}"
+    with store.errors():
+        if prepared.proof is not None or number not in there or not joins(store, path, prepared.files):
+            return prepared
+        files = {name: store.read(f"{path}/{name}") for name in store.files(path) if name in (MANIFEST, EVIDENCE)}
+        note = f"version {number} is proven already, and stays so."
+        return replace(
+            prepared,
+            version=number,
+            files={**prepared.files, **files},
+            beside=kept_by(store, prepared.name, number),
+            manifest=as_json(files[MANIFEST]),
+            notes=(*prepared.notes, note),
+        )
 
 
 def place(repository: Repository, prepared: Prepared) -> Published:

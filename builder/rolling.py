@@ -58,11 +58,12 @@ def bring(
     *,
     before: Callable[[], None] = lambda: None,
     after: Callable[[], None] | None = None,
+    promotes: bool = False,
 ) -> Publication:
     """What was prepared into the repository, and to the servers where there are any; the gate first.
 
     `before`: called when nothing but becoming visible is left to do. `after`: called last; where it raises, all is as it was.
-    Without servers it is not called, and CheckFailed raised, where another version goes on answering.
+    `promotes`: without servers CheckFailed is raised, and `after` not called, where another version goes on answering.
     """
     if fleet:
         with alone(repository, prepared.name):
@@ -82,7 +83,7 @@ def bring(
     placed = place(repository, prepared)
     if change is not None and after:
         try:
-            if placed.serving != placed.version:
+            if promotes and placed.serving != placed.version:
                 raise _not_answering(prepared.name, placed)
             after()
         except BaseException:

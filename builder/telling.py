@@ -45,6 +45,7 @@ class Registry:
     version: Version | None = None
     run_id: str | None = None
     told: Told | None = None
+    status: str = ""
 
     def tell(
         self,
@@ -73,6 +74,7 @@ class Registry:
                 return
             if self.run_id and write_metrics(self.run_id, metrics, self.stores):
                 self.told = told = replace(told, metrics=metrics)
+            self.status = tags.pop("status")
             write_tags(self.version, tags, self.stores)
             self.told = replace(told, tags=tags)
         except Forbidden as error:
@@ -83,7 +85,17 @@ class Registry:
     @property
     def last(self) -> Callable[[], None] | None:
         """What is done last of all, if anything: whoever does it takes back what became visible where it raises."""
-        return self._promote if self.telling.promote else None
+        return self._finish if self.version is not None else None
+
+    def _finish(self) -> None:
+        """Say that it is proven, once it is there; then move the alias. Raises Unreachable, Forbidden."""
+        from builder.source.writeback import write_tags
+
+        if self.version is not None and self.told is not None and self.status:
+            write_tags(self.version, {"status": self.status}, self.stores)
+            self.told = replace(self.told, tags={**(self.told.tags or {}), "status": self.status})
+        if self.telling.promote:
+            self._promote()
 
     def _promote(self) -> None:
         """Move the alias. Raises Unreachable, Forbidden."""

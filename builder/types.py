@@ -175,11 +175,19 @@ class TensorSpec:
 
     @staticmethod
     def from_json(text: Mapping[str, Any]) -> TensorSpec:
-        name, width = text["type"], int(text["width"])
+        """What `json` made. Raises ValueError, TypeError or KeyError where it is something else."""
+        name, width, nullable = text["type"], text["width"], text["nullable"]
+        null_text, column = text.get("null_text", NULL_TEXT), text["name"]
+        if isinstance(width, bool) or not isinstance(width, int) or not -1 <= width < 2**31:
+            raise ValueError(f"width {str(width)[:40]!r} is not a width")
+        if not isinstance(column, str) or not isinstance(null_text, str) or not isinstance(nullable, bool):
+            raise TypeError("a column's name and null_text are texts, nullable is true or false")
+        if name not in (*_NUMPY, "vector", "array<string>"):
+            raise ValueError(f"{str(name)[:40]!r} is not a type")
         type: ColumnType = (
             VectorType(width) if name == "vector" else TextArray() if name == "array<string>" else Scalar(name)
         )
-        return TensorSpec(text["name"], type, bool(text["nullable"]), width, text.get("null_text", NULL_TEXT))
+        return TensorSpec(column, type, nullable, width, null_text)
 
 
 @dataclass(frozen=True)

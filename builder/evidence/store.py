@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.errors import SourceError
+from builder.evidence.head import FORMAT, NewerFormat, check_shapes, exact, read_head, read_session
+from builder.sparkml.documents import parse_json
+from builder.sparkml.parquet import read_table
 from builder.types import UNSAID, Array, Servable, Session, Table, TensorSpec, Word
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1
 UNTOLD = 2**31 - 1
 """`invalid` of a row that Spark refused (or, negative, dropped) where our graph foresaw nothing: no stage has this number."""
 
@@ -141,17 +143,17 @@ def save(evidence: Evidence, file: Path) -> None:
 def load(file: Path) -> Evidence:
     """Read what `save` wrote. Raises SourceError where it is something else, cut short, or of a newer format."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     fix = "record it anew: tritonbuild record SOURCE --rows FILE."
     try:
-        table = pq.read_table(file)
-        head = json.loads((table.schema.metadata or {})[_KEY])
-        if head["format"] > FORMAT:
-            raise SourceError(f"{file} was written by a newer tritonbuild.", fix="upgrade tritonbuild, or " + fix)
-        return _evidence(table, head)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise SourceError(f"{file} is no evidence that can be read ({error!r}).", fix=fix) from error
+        table = read_table(file)
+        return _evidence(table, read_head((table.schema.metadata or {})[_KEY]))
+    except NewerFormat as error:
+        raise SourceError(
+            f"{file} was written by a newer tritonbuild.", fix="upgrade tritonbuild, or " + fix
+        ) from error
+    except (pa.ArrowException, OSError, LookupError, ArithmeticError, ValueError, TypeError) as error:
+        raise SourceError(f"{file} is not evidence that can be read ({error}).", fix=fix) from error
 
 
 def session_in(file: Path) -> Session:
@@ -160,9 +162,8 @@ def session_in(file: Path) -> Session:
     import pyarrow.parquet as pq
 
     try:
-        head = json.loads((pq.read_schema(file).metadata or {})[_KEY])
-        return Session(**head.get("session", {}))
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError):
+        return read_session(parse_json((pq.read_schema(file).metadata or {})[_KEY]))
+    except (pa.ArrowException, OSError, LookupError, AttributeError, ValueError, TypeError):
         return Session()  # whoever reads the whole file tells what is wrong with it
 
 
@@ -182,24 +183,27 @@ def _head(evidence: Evidence) -> dict[str, Any]:
 
 
 def _evidence(table: pa.Table, head: Mapping[str, Any]) -> Evidence:
-    inputs = tuple(map(TensorSpec.from_json, head["inputs"]))
-    outputs = tuple(map(TensorSpec.from_json, head["outputs"]))
-    made_by = head["steps"]
+    inputs, outputs, made_by = head["inputs"], head["outputs"], head["steps"]
     steps = None
     if made_by is not None:
         names = [name.removeprefix(_STEP) for name in table.column_names if name.startswith(_STEP)]
         there = np.asarray(table.column(_STEP + names[0]).is_valid()) if names else np.zeros(0, dtype=np.bool_)
         columns = {name: _to_numpy(table.column(_STEP + name)) for name in names}
         steps = Steps(np.flatnonzero(there), Table(columns), made_by)
+    asked = Table({spec.name: exact(_to_numpy(table.column(_INPUT + spec.name)), spec) for spec in inputs})
+    answers = Table({spec.name: exact(_to_numpy(table.column(_ANSWER + spec.name)), spec) for spec in outputs})
+    tolerance = {
+        name.removeprefix(_TOLERANCE): _to_numpy(table.column(name))
+        for name in table.column_names
+        if name.startswith(_TOLERANCE)
+    }
+    derived = np.asarray(table.column("derived"))
+    check_shapes(((asked, inputs), (answers, outputs)), tolerance, derived)
     return Evidence(
-        inputs=Table({spec.name: _typed(table, _INPUT, spec) for spec in inputs}),
-        answers=Table({spec.name: _typed(table, _ANSWER, spec) for spec in outputs}),
-        tolerance={
-            name.removeprefix(_TOLERANCE): _to_numpy(table.column(name))
-            for name in table.column_names
-            if name.startswith(_TOLERANCE)
-        },
-        derived=np.asarray(table.column("derived")),
+        inputs=asked,
+        answers=answers,
+        tolerance=tolerance,
+        derived=derived,
         input_specs=inputs,
         output_specs=outputs,
         words=head["words"],
@@ -208,12 +212,8 @@ def _evidence(table: pa.Table, head: Mapping[str, Any]) -> Evidence:
         digest=head["digest"],
         steps=steps,
         left_out=head["left_out"],
-        session=Session(**head.get("session", {})),
+        session=head["session"],
     )
-
-
-def _typed(table: pa.Table, prefix: str, spec: TensorSpec) -> Array:
-    return _to_numpy(table.column(prefix + spec.name)).astype(spec.dtype, copy=False)
 
 
 def _to_arrow(array: Array) -> pa.Array:

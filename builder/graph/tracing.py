@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from onnx.shape_inference import InferenceError
 from spox import Tensor, Var, argument
 
 from builder.errors import Refusal, Refused, SourceError
@@ -95,7 +96,11 @@ def walk(
         for given in tensors_of(schema):
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(stages, plan.kept, strict=True), start=1):
-            if kept:
+            if unknown := stage.unknown_params():
+                name = stage.spark_class.rpartition(".")[2]
+                reason = f"{name} has no param {', '.join(map(repr, unknown))}; Spark itself does not load it."
+                _refuse(trace, stage, Refused(reason, fix="copy the saved model again."))
+            elif kept:
                 _convert(trace, ordinal, stage)
             else:
                 trace.verdicts.append(
@@ -200,11 +205,7 @@ def _convert(trace: Trace, ordinal: int, stage: SavedStage) -> None:
             answers = _ask(trace, stage, rule)
         _check_unread(stage, rule)
     except Refused as refused:
-        trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
-        trace.lost |= set(liveness.writes(stage, trace.rules))
-        trace.verdicts.append(
-            StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix)
-        )
+        _refuse(trace, stage, refused)
         return
     before = frozenset(range(1, trace.fixed + 1))
     trace.behind[ordinal] = before.union(*(trace.makers.get(name, ()) for name in rule.inputs(stage)))
@@ -222,6 +223,12 @@ def _unanswered(stage: SavedStage, rule: Rule, answers: Sequence[tuple[str, Colu
     return f"left out: {', '.join(left)}" if left else ""
 
 
+def _refuse(trace: Trace, stage: SavedStage, refused: Refused) -> None:
+    trace.refusals.append(Refusal(refused.uid or stage.uid, refused.reason, refused.fix))
+    trace.lost |= set(liveness.writes(stage, trace.rules))
+    trace.verdicts.append(StageVerdict(stage.uid, stage.spark_class, "refused", note=refused.reason, fix=refused.fix))
+
+
 def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
     if stage.spark_class not in rules:
         unknown = no_rule(stage.spark_class)
@@ -236,11 +243,20 @@ def _rule_of(stage: SavedStage, rules: Mapping[str, Rule]) -> Rule:
 def _blaming(stage: SavedStage, rule: Rule) -> Iterator[None]:
     """What a rule stumbles over is the stage's files: SourceError, not a trace of ours.
 
-    RuntimeError: ONNX's shape inference, where sizes disagree; and Python's, of what is nested too deep.
+    InferenceError: sizes that disagree. RuntimeError: what is nested too deep.
     """
     try:
         yield
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        InferenceError,
+    ) as error:
         raise SourceError(
             f"{stage.uid}: its saved params and data are not those of a {rule.name} ({str(error)[:300] or error!r}).",
             fix="copy the saved model again; if Spark itself loads it, report the stage with its folder.",

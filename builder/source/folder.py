@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.errors import SourceError, UsageError
+from builder.source.foreign import check_is_model
 from builder.source.signature import schema_of_signature, without_tensors
-from builder.sparkml.documents import Unreadable, read_yaml
+from builder.sparkml.documents import Unreadable, read_bytes, read_yaml
 from builder.sparkml.reader import read_stage
 from builder.sparkml.schema import parse_schema
 from builder.sparkml.verdicts import PIPELINES
@@ -65,10 +65,7 @@ def read_folder(
     Raises SourceError where the folder is no model, holds two, or tells no schema; UsageError on the schema file.
     """
     try:
-        if not root.exists():
-            raise SourceError(f"{root} does not exist.", fix=_forms())
-        if not root.is_dir():
-            raise SourceError(f"{root} is a file, not a folder.", fix=_forms())
+        check_is_model(root)
         _check_links(root)
         mlmodel = _read_mlmodel(root)
         path = root if mlmodel is None else _spark_data(root, mlmodel)
@@ -103,7 +100,7 @@ def digest(path: Path) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    for file in sorted(path.rglob("*")):
+    for file in sorted(_entries(path)):
         relative = file.relative_to(path)
         if relative.parts[0] != BESIDE and file.is_file() and file.suffix != ".crc" and file.name != "_SUCCESS":
             yield file
@@ -137,8 +134,11 @@ def _spark_data(root: Path, mlmodel: Mapping[str, Any]) -> Path:
         )
     data = spark["model_data"]
     if not isinstance(data, str) or "\0" in data or not _inside(root / data, root):
+        told = (
+            repr(data[:200]) if isinstance(data, str) else f"(a {type(data).__name__})"
+        )  # aliases: its text may be huge
         raise SourceError(
-            f"{root / 'MLmodel'}: model_data {str(data)[:200]!r} is not a folder inside of the model's own.",
+            f"{root / 'MLmodel'}: model_data {told} is not a folder inside of the model's own.",
             fix="a model reads nothing outside of its folder: copy or download it again.",
         )
     return root / data
@@ -154,14 +154,22 @@ def _inside(path: Path, root: Path) -> bool:
 
 def _check_links(root: Path) -> None:
     """Raises SourceError where a link of the model's folder leads out of it, or nowhere."""
-    for folder, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            if path.is_symlink() and not (_inside(path, root) and path.exists()):
-                raise SourceError(
-                    f"{path} is a link that leads out of the model's folder, or nowhere.",
-                    fix="a model reads nothing outside of its folder: copy what it points to into its place.",
-                )
+    for path in _entries(root):
+        if path.is_symlink() and not (_inside(path, root) and path.exists()):
+            raise SourceError(
+                f"{path} is a link that leads out of the model's folder, or nowhere.",
+                fix="a model reads nothing outside of its folder: copy what it points to into its place (cp -rL does).",
+            )
+
+
+def _entries(root: Path) -> Iterator[Path]:
+    """All in a folder, links not followed. pathlib and os.walk recurse, and a thousand levels end them."""
+    waiting = [root]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                waiting.append(path)
 
 
 def _check_one_model(path: Path) -> None:
@@ -195,18 +203,11 @@ def _schema(root: Path, given: Path | None, mlmodel: Mapping[str, Any] | None) -
 
 def _schema_file(file: Path) -> tuple[Schema, tuple[str, ...]]:
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(file).decode("utf-8")
+    except (OSError, UnicodeDecodeError, Unreadable) as error:
         raise UsageError(f"the schema file {file} cannot be read ({error}).", fix=_SCHEMA_FIX) from error
     try:
         schema = parse_schema(text)
         return schema, without_tensors(schema)
     except SourceError as error:
         raise SourceError(f"{file}: {error.message}", fix=error.fix) from error
-
-
-def _forms() -> str:
-    return (
-        "a SOURCE is models:/name/3, models:/name@alias, runs:/id/path, an MLflow model folder, "
-        "or a Spark PipelineModel folder."
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ _MOST_BYTES = 1 << 28  # a large pipeline's metadata has some kilobytes; a boost
 _MOST_YAML_BYTES = 1 << 21
 _YAML_DEPTH = 50
 _ALIASES = 16
+_YAML_EVENTS = 20_000  # MLflow writes some hundreds
+_YAML_TAGS = (None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "binary", "set")))  # read in linear time
 _DIGITS = 400  # of a number: the largest double has 309
 _DEPTH = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -42,35 +45,62 @@ def parse_json(text: str | bytes) -> Any:
 
 def read_json(file: Path) -> Any:
     """The document of a file. Raises Unreadable, and OSError where it cannot be opened."""
-    size = file.stat().st_size
-    if size > _MOST_BYTES:
-        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_BYTES:,}")
-    return parse_json(file.read_bytes())
+    return parse_json(read_bytes(file, _MOST_BYTES))
+
+
+def read_bytes(file: Path, most: int = _MOST_BYTES) -> bytes:
+    """A file's content. Raises Unreadable where it has more than `most` bytes, whatever it says of its size; and OSError."""
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise Unreadable(f"it has more than {most:,} bytes")
+    return content
 
 
 def read_yaml(file: Path) -> Any:
-    """A YAML document without tags. Raises Unreadable: no YAML, more than 2 MB, 16 aliases or 50 levels; and OSError."""
+    """A YAML document: lists, objects, texts and null; a number or a date stays the text that it is, `<<` a key.
+
+    Raises Unreadable: no YAML, more than 2 MB, 20,000 values, 16 aliases or 50 levels, or another tag than
+    str, binary and set; and OSError.
+    """
     import yaml
 
-    size = file.stat().st_size
-    if size > _MOST_YAML_BYTES:
-        raise Unreadable(f"it has {size:,} bytes, more than {_MOST_YAML_BYTES:,}")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own needs 10 s a megabyte
     try:
-        text = file.read_text(encoding="utf-8")
-        depth = aliases = 0
-        for event in yaml.parse(text, Loader=loader):
-            aliases += isinstance(event, yaml.AliasEvent)
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _YAML_DEPTH or aliases > _ALIASES:
-                raise Unreadable(f"it has more than {_YAML_DEPTH} levels or {_ALIASES} aliases")
+        text = read_bytes(file, _MOST_YAML_BYTES).decode("utf-8")
+        if any(line.startswith("%") for line in text.splitlines()):
+            raise Unreadable("it has a directive")  # libyaml compares each %TAG with all before it
+        loader = _yaml_loader()
+        _check_events(yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)
     except UnicodeDecodeError as error:
         raise Unreadable(f"it is not UTF-8 ({error})") from error
-    except (yaml.YAMLError, RecursionError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise (
-            error if isinstance(error, Unreadable) else Unreadable(f"it is not plain YAML ({str(error)[:300]})")
-        ) from error
+    except yaml.YAMLError as error:
+        raise Unreadable(f"it is not plain YAML ({' '.join(str(error).split())[:300]})") from error
+
+
+def _yaml_loader() -> Any:
+    """YAML's own reading of plain scalars is not linear: `1:1:1…` is a number of base 60, `<<` copies what it names."""
+    import yaml
+
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Python's own needs 10 s a megabyte
+    null = "tag:yaml.org,2002:null"
+    resolvers = {
+        first: [one for one in found if one[0] == null] for first, found in fast.yaml_implicit_resolvers.items()
+    }
+    return type("PlainLoader", (fast,), {"yaml_implicit_resolvers": resolvers})
+
+
+def _check_events(events: Iterable[Any]) -> None:
+    import yaml
+
+    depth = aliases = 0
+    for count, event in enumerate(events):
+        aliases += isinstance(event, yaml.AliasEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _YAML_DEPTH or aliases > _ALIASES or count > _YAML_EVENTS:
+            raise Unreadable(f"it has more than {_YAML_DEPTH} levels, {_ALIASES} aliases or {_YAML_EVENTS:,} values")
+        if getattr(event, "tag", None) not in _YAML_TAGS:
+            raise Unreadable(f"it has a tag, {event.tag[:80]!r}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

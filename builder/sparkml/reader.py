@@ -8,7 +8,9 @@ TrainValidationSplitModel, and `pipelineModel/` of RFormulaModel.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from builder.sparkml.documents import Unreadable, read_json
 from builder.sparkml.known import NEWEST, check_columns, unknown_params
 from builder.sparkml.params import Params
 from builder.sparkml.parquet import read_batches, read_table, readable
-from builder.sparkml.verdicts import PIPELINES, SEARCHES
+from builder.sparkml.verdicts import PIPELINES, SEARCHES, how_to_fit, how_to_renew, unfitted
 from builder.types import UNSAID, Session
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _ORDINAL = re.compile(r"([0-9]{1,9})_")
 _NOT_METADATA = "give the folder that PipelineModel.save wrote."
 _DEPTH = 50  # of pipelines inside of pipelines
+_FOLDERS = 10_000  # of a pipeline that an old Spark saved, that are looked at
 _ROWS = 1_000_000  # of a table that is read row by row
 FORMULA = "org.apache.spark.ml.feature.RFormulaModel"
 
@@ -104,6 +107,10 @@ class SavedStage:
                 fix="copy the saved model again; this folder is not whole.",
             )
         return files
+
+    def unknown_params(self) -> list[str]:
+        """Params that its class does not have: Spark stops at loading them. Of a Spark newer than known, none is told."""
+        return unknown_params(self.spark_class, self.params.names()) if not self.since(NEWEST[0], NEWEST[1] + 1) else []
 
     def count(self, name: str, default: int | None = None) -> int:
         """A whole number of the metadata beside the params, such as numFeatures. Raises SourceError where it is none."""
@@ -182,6 +189,7 @@ def read_pipeline(path: Path) -> SavedPipeline:
 def read_stage(path: Path) -> SavedStage:
     """Read one stage's folder: its class, params and other metadata; data is read when asked for."""
     metadata = _read_metadata(path)
+    _check_api(metadata, path)
     spark_class, uid, version = (_told(metadata, key, path) for key in ("class", "uid", "sparkVersion"))
     defaults, chosen = (_mapping(metadata, key, path) for key in ("defaultParamMap", "paramMap"))
     match = _VERSION.match(version)
@@ -189,21 +197,42 @@ def read_stage(path: Path) -> SavedStage:
         raise SourceError(f"{path / 'metadata'}: sparkVersion {version!r} is not a version.", fix=_NOT_METADATA)
     spark_class = _JVM_NAMES.get(spark_class, spark_class)
     release = int(match[1]), int(match[2])
-    unknown = unknown_params(spark_class, frozenset(defaults) | frozenset(chosen)) if release <= NEWEST else []
-    if unknown:
-        raise SourceError(
-            f"{uid}: {spark_class.rpartition('.')[2]} has no param {', '.join(map(repr, unknown))}.",
-            fix="copy the saved model again: Spark itself does not load this stage.",
-        )
-    params = Params(uid, defaults, chosen)
     if release < (3, 0):
-        raise SourceError(
-            f"{uid} was saved by Spark {version}; its hashing and formats differ.",
-            fix="load and save it with Spark 3.5 or newer.",
-        )
+        told = how_to_renew(_stages_inside(path), release)
+        raise SourceError(f"{uid} was saved by Spark {version}; {told.reason}.", fix=told.fix)
+    if unfitted(spark_class):
+        told = how_to_fit(spark_class)
+        raise SourceError(f"{uid}: {told.reason}.", fix=told.fix)
+    params = Params(uid, defaults, chosen)
     known = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
     extra = {key: value for key, value in metadata.items() if key not in known}
     return SavedStage(spark_class, uid, params, path, version, extra)
+
+
+def _check_api(metadata: Mapping[str, Any], path: Path) -> None:
+    """Raises SourceError on a model of spark.mllib, whose metadata has neither uid nor params."""
+    spark_class = metadata.get("class")
+    if isinstance(spark_class, str) and spark_class.startswith("org.apache.spark.mllib."):
+        raise SourceError(
+            f"{path} is a {spark_class.rpartition('.')[2]} of spark.mllib, the RDD API; only Spark ML's are converted.",
+            fix="fit the class of pyspark.ml with the same purpose, in a Pipeline, and save the PipelineModel.",
+        )
+
+
+def _stages_inside(path: Path) -> list[tuple[str, str]]:
+    """(uid, class) of a saved stage and of all in its folders, at any depth; what cannot be read is left out."""
+    found: list[tuple[str, str]] = []
+    waiting = deque([path])
+    for _ in range(_FOLDERS):
+        if not waiting:
+            break
+        folder = waiting.popleft()
+        waiting += sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
+        if any((folder / "metadata").glob("part-*")):
+            with suppress(SourceError):
+                metadata = _read_metadata(folder)
+                found.append((_told(metadata, "uid", folder), _told(metadata, "class", folder)))
+    return found
 
 
 def _told(metadata: Mapping[str, Any], key: str, path: Path) -> str:

@@ -17,6 +17,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.errors import Refused
+from builder.graph.idioms import any_of as row_any
 from builder.graph.idioms import constant
 from builder.graph.tolerance import undecided
 from builder.sql.casting import together
@@ -158,18 +159,12 @@ def among_literals(a: Value, listed: Sequence[Listed], ansi: bool) -> Value:
     found, slack = constant(np.array([[False]])), None
     for choice in rest:
         assert not choice.fails, "a literal's cast to a common type does not fail"
-        found = op.or_(found, _is_one_of(first, choice))
+        found = op.or_(found, row_any(_holds("=", first, choice)))
         own = _undecided(first, choice)
-        own = None if own is None else op.reduce_max(own, constant(np.array([1], dtype=np.int64)))
+        own = None if own is None else undecided(row_any(op.greater(own, constant(0.0))))
         slack = own if slack is None else slack if own is None else op.max([slack, own])
     found = op.and_(found, first.there())
     return Value(BOOLEAN, found, op.not_(found) if unknown else first.nulls, a.fails, slack)
-
-
-def _is_one_of(a: Value, listed: Value) -> Var:
-    """bool [N, 1]: whether a [N, 1] equals one of listed [1, K]."""
-    equal = op.cast(_holds("=", a, listed), to=np.int32)
-    return op.cast(op.reduce_max(equal, constant(np.array([1], dtype=np.int64))), to=np.bool_)
 
 
 def is_null(a: Value) -> Value:

@@ -229,6 +229,11 @@ def _selected(stage: SavedStage, x: Vector, attribute: Attribute) -> Vector:
             "no feature was selected: the vector has no slot, and no tensor holds that.",
             fix="fit it with a test that some feature passes, or leave the stage out.",
         )
+    if chosen[0] < 0 or len(set(chosen)) != len(chosen):
+        raise Refused(
+            f"selectedFeatures {str(chosen)[:80]} are not slots, each once; Spark itself makes no vector of them.",
+            fix="copy the saved model again.",
+        )
     if chosen[-1] >= x.width:
         raise Refused(
             f"slot {chosen[-1]} was selected, and vector column {x.name!r} has width {x.width}.",

@@ -115,6 +115,8 @@ def _scaled(x: Vector, shift: Array | None, scale: Array | None) -> Vector:
     """
     if shift is None and scale is None:
         return replace(x, attributes=None, masks=(), probes=())
+    if any(len(given) != x.width for given in (shift, scale) if given is not None):
+        raise ValueError(f"its saved vectors have other sizes than {x.width}")
     factor, offset = (1.0 if scale is None else scale), (0.0 if shift is None else shift)
     y, stored = x.var, x.stored
     if shift is not None:

@@ -2,7 +2,7 @@
 
 Settings are not content: they may change without a new version. Compared is every other file, byte for byte, and of the
 manifest what it means: name, converter, target release, session, tensors, reasons of `invalid`, the digest of the source
-pipeline, and which evidence it was proven with. Not compared, and left as the first publication had it: the versions of
+pipeline, and which evidence it was proven with; a version that is not proven takes a proof (`joins`). Not compared, and left as the first publication had it: the versions of
 tools and libraries, the address and alias that it was asked for by, the parity figures that those libraries gave, notes on
 stages.
 """
@@ -10,9 +10,10 @@ stages.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from builder.triton.layout import MANIFEST, Files, is_setting
+from builder.triton.layout import EVIDENCE, MANIFEST, Files, is_setting
 from builder.triton.stores import Store
 
 _DECIDING = ("name", "converter", "target", "session", "inputs", "outputs", "invalid", "files")
@@ -28,6 +29,33 @@ def same(store: Store, path: str, files: Files) -> bool:
         and (MANIFEST not in files or _meaning(store.read(f"{path}/{MANIFEST}")) == _meaning(files[MANIFEST]))
         and all(holds(store, f"{path}/{name}", one) for name, one in content.items())
     )
+
+
+def joins(store: Store, path: str, files: Files) -> bool:
+    """Whether a version's folder holds this very model, and just one of the two is proven: they may stand under one number."""
+    model, there = _without_proof(files), _without_proof(store.files(path))
+    if MANIFEST not in files or there.keys() != model.keys() or not store.has(f"{path}/{MANIFEST}"):
+        return False
+    old, new = as_json(store.read(f"{path}/{MANIFEST}")), as_json(files[MANIFEST])
+    if not isinstance(old, dict) or not isinstance(new, dict) or _is_proven(old) == _is_proven(new):
+        return False
+    alike = _unproven(old) == _unproven(new)
+    return alike and all(holds(store, f"{path}/{name}", one) for name, one in files.items() if name in model)
+
+
+def _is_proven(manifest: dict[str, Any]) -> bool:
+    return isinstance(manifest.get("proof"), dict)
+
+
+def _without_proof(files: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in files.items() if name not in (MANIFEST, EVIDENCE) and not is_setting(name)}
+
+
+def _unproven(manifest: dict[str, Any]) -> Any:
+    """What a manifest means, its proof aside."""
+    digests = manifest.get("files")
+    files = {name: one for name, one in digests.items() if name != EVIDENCE} if isinstance(digests, dict) else digests
+    return _meaning(json.dumps(manifest | {"proof": None, "files": files}).encode())
 
 
 def holds(store: Store, path: str, content: bytes | memoryview) -> bool:

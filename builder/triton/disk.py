@@ -11,6 +11,7 @@ own, which stays: no version to Triton, for its name begins with no digit (`4.tm
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -121,6 +122,19 @@ class Disk:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+    def try_writing(self) -> None:
+        if self._root.is_dir():
+            with self.alone():
+                for folder in (self._root, *(self._root / name for name in self.folders())):
+                    if not os.access(folder, os.W_OK | os.X_OK):
+                        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+            return
+        if self._root.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._root))
+        parent = next(path for path in self._root.resolve().parents if path.exists())
+        with tempfile.TemporaryDirectory(prefix="tritonbuild-", dir=parent):
+            pass
 
     @contextmanager
     def alone(self, rollout: str = "") -> Iterator[None]:

@@ -13,6 +13,7 @@ CONFIGS = "configs"  # the folder of other configs, for --model-config-name
 LABELS = "labels.txt"
 WARMUP = "warmup"  # the folder where Triton looks for the data of model_warmup
 MANIFEST = "manifest.json"
+EVIDENCE = "evidence.parquet"
 PENDING = ".settings.json"  # in a version's folder: new settings that are being written
 
 PREFIX = "tritonbuild."

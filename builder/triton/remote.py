@@ -177,6 +177,11 @@ class Bucket:
             else:
                 self._remove_version(f"{name}/{version}")
 
+    def try_writing(self) -> None:
+        """The lock is an object that is made and removed."""
+        with self.alone():
+            pass
+
     @contextmanager
     def alone(self, rollout: str = "") -> Iterator[None]:
         if rollout:

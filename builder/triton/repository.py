@@ -32,11 +32,12 @@ from builder.triton.answering import (
     text_of,
     turned_to,
 )  # fmt: skip
-from builder.triton.content import same
+from builder.triton.content import joins, same
 from builder.triton.keeping import heal, keep
 from builder.triton.layout import (
     CONFIG,
     CONFIGS,
+    EVIDENCE,
     LABELS,
     MANIFEST,
     WARMUP,
@@ -145,6 +146,16 @@ def on_this_machine(repository: Repository, path: str) -> Iterator[Path]:
         yield found
 
 
+def try_writing(repository: Repository) -> None:
+    """Whether the repository can be written, before any work is done for it; nothing that a server sees comes or goes.
+
+    Raises Unreachable where it cannot, or where another publisher keeps it.
+    """
+    store = store_of(repository)
+    with store.errors():
+        store.try_writing()
+
+
 def write_version(repository: Repository, name: str, version: int | None, files: Files, beside: Files) -> Published:
     """Write `<repository>/<name>/<version>/` with `files`, and `beside` at model level.
 
@@ -217,7 +228,8 @@ def _write_into(store: Store, name: str, version: int | None, files: Files, besi
     there = _versions(store, name)
     newest = there[-1] if there else 0
     if version is None:
-        version = newest if newest and same(store, f"{name}/{newest}", files) else newest + 1
+        fits = newest and (same(store, f"{name}/{newest}", files) or joins(store, f"{name}/{newest}", files))
+        version = newest if fits else newest + 1
     path = f"{name}/{version}"
     changed = version not in there
     if changed:
@@ -225,6 +237,13 @@ def _write_into(store: Store, name: str, version: int | None, files: Files, besi
         there = tuple(sorted((*there, version)))
     elif same(store, path, files):
         changed = keep(store, path, beside, files.get(MANIFEST))
+    elif joins(store, path, files):
+        if EVIDENCE in files:  # a proof for what was not proven; the other way round it keeps the one it has
+            store.replace(path, {EVIDENCE: files[EVIDENCE], MANIFEST: files[MANIFEST]})
+            keep(store, path, beside, files[MANIFEST])
+            changed = True
+        else:
+            beside = kept_by(store, name, version)
     else:
         raise UsageError(
             f"{store.at(path)} is there already, with other content.",

@@ -67,6 +67,9 @@ class Store(Protocol):
     def heal(self, name: str) -> None:
         """Remove what writers who were killed left half-written."""
 
+    def try_writing(self) -> None:
+        """Take the lock where there is a root, else only see whether one could be made; nothing else stays."""
+
     def alone(self, rollout: str = "") -> AbstractContextManager[None]:
         """The repository's lock, and a root to write into; or the lock of one model's rollouts. Neither holds the other.
 

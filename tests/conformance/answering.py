@@ -60,7 +60,10 @@ class Recorded:
 
 
 def recorded(row: Row, spark_version: str) -> Recorded:
-    folder = entry(row, spark_version)
+    return recorded_in(entry(row, spark_version), row)
+
+
+def recorded_in(folder: Path, row: Row) -> Recorded:
     pipeline = read_pipeline(folder / "pipeline")
     schema = parse_schema((folder / "schema.json").read_text())
     if row.refused:
@@ -135,6 +138,20 @@ def judge(
     if undecided > row.undecided:
         wrong.append(f"{undecided} labels are undecided; the row allows {row.undecided}")
     return Verdict(tuple(wrong), undecided)
+
+
+def compared(row: Row, folder: Path) -> list[str]:
+    """What differs from Spark's answers in `folder`, laid out as the cache's are, whatever its pipeline promises."""
+    spark = recorded_in(folder, row)
+    served, proof = (compiled(row, spark, proof) for proof in (False, True))
+    inputs = encode(arrow(row.rows), served.inputs)
+    answers, proven = in_process(served)(inputs), in_process(proof)(inputs)
+    wrong = _refusals(row, spark, served, answers)
+    for name in row.outputs:
+        if name in answers:
+            slack = proven[name + SLACK][spark.fine] if name + SLACK in proven else None
+            wrong += _column(name, row, spark, served, inputs, answers[name], slack)[0]
+    return wrong
 
 
 def _promises(row: Row, spark: Recorded, served: Servable) -> list[str]:

@@ -12,7 +12,7 @@ import pyspark.ml
 import pytest
 from pyspark.ml.base import Estimator, Transformer
 
-from builder.sparkml.verdicts import READ_THROUGH, REFUSED, WITHOUT_MODEL
+from builder.sparkml.verdicts import READ_THROUGH, REFUSED, WITHOUT_MODEL, unfitted
 from builder.stages import all_rules
 from builder.stages.listing import Listed, listed
 from tests.house.table import derived
@@ -111,6 +111,11 @@ def test_every_verdict_is_a_word_or_has_its_reason(table):
     for line in table.values():
         assert line.verdict in WORDS or len(line.note) > 20, line
         assert (line.verdict == "refused") == bool(line.fix), line
+
+
+def test_every_estimator_and_nothing_else_is_told_as_never_fitted(table):
+    assert not {one for one in map(spark_class, leaves(Estimator)) if not unfitted(one)}
+    assert not {name for name in table if unfitted(name)}
 
 
 def test_no_class_is_converted_and_refused():

@@ -93,7 +93,7 @@ def test_a_truncated_part_file(saved):
     file = data_file(saved)
     file.write_bytes(file.read_bytes()[:-20])
 
-    assert_refused(saved.publish("--unproven"), saved, 2, "scaler", "no readable Parquet file")
+    assert_refused(saved.publish("--unproven"), saved, 2, "scaler", "not a readable Parquet file")
 
 
 def test_a_part_file_of_another_stage(saved):
@@ -134,7 +134,7 @@ def test_an_unknown_stage_and_an_unread_param_are_told_together(saved):
 
     result = saved.publish("--unproven")
 
-    assert_refused(result, saved, 3, "2 of 2 stages", "com.example.Mystery", "does not read: epsilon")
+    assert_refused(result, saved, 3, "2 of 2 stages", "com.example.Mystery", "has no param 'epsilon'")
 
 
 def test_check_tells_what_is_refused_and_exits_3(saved):

@@ -117,7 +117,7 @@ def test_a_file_cut_short_or_of_something_else_is_refused(evidence: Evidence, tm
 
     for broken in (whole[: len(whole) // 2], b"", b"PAR1 or not"):
         file.write_bytes(broken)
-        with pytest.raises(SourceError, match="no evidence that can be read"):
+        with pytest.raises(SourceError, match="not evidence that can be read"):
             load(file)
 
     with pytest.raises(SourceError):
@@ -261,3 +261,33 @@ def test_a_stage_within_its_slack_is_not_the_first_that_differs(evidence: Eviden
 
     assert found is not None
     assert found.stage == "VectorAssembler_1"
+
+
+FAULTS = Path(__file__).with_name("evidence_faults")
+
+
+@pytest.mark.parametrize("name", ["AttributeError", "InvalidArgument", "OverflowError", "RecursionError"])
+def test_a_file_that_once_ended_in_a_traceback_is_refused_in_words(name: str) -> None:
+    """Words that are a list, rows of no columns, a width of infinity, a head nested 100,000 deep."""
+    with pytest.raises(SourceError, match="not evidence that can be read"):
+        load(FAULTS / f"{name}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("coverage", 10**60), ("coverage", "inf"), ("coverage", None), ("coverage", -0.5), ("spark_version", []),
+        ("spark_version", "4"), ("digest", 7), ("words", ["bit"]), ("words", {"prediction": "exactly"}), ("left_out", -1),
+        ("left_out", 1.5), ("session", {"ansi": "yes"}), ("session", []), ("steps", [1]), ("inputs", {}), ("inputs", [{}]),
+        ("outputs", [{"name": "p", "type": "void", "nullable": True, "width": 1}]), ("format", "1"), ("format", True),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_of_itself_is_checked(evidence: Evidence, tmp_path: Path, key: str, value: object) -> None:
+    file = tmp_path / "evidence.parquet"
+    save(evidence, file)
+    table = pq.read_table(file)
+    head = json.loads(table.schema.metadata[b"tritonbuild"]) | {key: value}
+    pq.write_table(table.replace_schema_metadata({b"tritonbuild": json.dumps(head).encode()}), file)
+
+    with pytest.raises(SourceError, match="not evidence that can be read"):
+        load(file)

@@ -28,7 +28,9 @@ VALUES = (
 
 
 def servable(folder: Path, boundaries: list[float], predictions: list[float]) -> Servable:
-    data = pa.table({"boundaries": [boundaries], "predictions": [predictions], "isotonic": [True]})
+    numbers = pa.list_(pa.float64())
+    columns = {"boundaries": pa.array([boundaries], numbers), "predictions": pa.array([predictions], numbers)}
+    data = pa.table(columns | {"isotonic": [True]})
     params = {"featuresCol": "x", "predictionCol": "p", "featureIndex": 0}
     stage = Stage("org.apache.spark.ml.regression.IsotonicRegressionModel", "Iso_1", params, data=data)
     schema = (Field("x", Scalar("double"), False),)

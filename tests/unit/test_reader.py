@@ -14,6 +14,7 @@ from builder.errors import SourceError
 from builder.sparkml.params import Params
 from builder.sparkml.reader import read_pipeline
 from builder.sparkml.vectors import dense_matrix, dense_vector
+from builder.sparkml.verdicts import no_rule
 from tests.saved import Stage, min_max, write_pipeline, write_stage
 
 
@@ -62,9 +63,9 @@ def test_several_part_files_are_one_table(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda p: (p / "metadata/part-00000-0-c000.txt").unlink(), "metadata/part-\\* is missing or empty"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{"), "is no JSON"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("[]"), "no JSON object"),
-        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{}"), "is not Spark ML metadata"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{"), "is not JSON"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("[]"), "not a JSON object"),
+        (lambda p: (p / "metadata/part-00000-0-c000.txt").write_text("{}"), "should be a text"),
         (lambda p: (p / "stages/0_MinMaxScaler_1").rename(p / "elsewhere"), "1 stages in its metadata and 0 folders"),
         (lambda p: write_stage(p / "stages/1_Other_2", scaler("Other_2")), "among them 1_Other_2"),
     ],
@@ -100,8 +101,103 @@ def test_a_missing_part_file_is_told_with_its_folder(tmp_path: Path) -> None:
 def test_spark_2_is_refused_by_its_version(tmp_path: Path) -> None:
     path = write_pipeline(tmp_path / "p", [scaler()], spark_version="2.4.8")
 
-    with pytest.raises(SourceError, match=r"saved by Spark 2\.4\.8"):
+    with pytest.raises(SourceError, match=r"saved by Spark 2\.4\.8") as caught:
         read_pipeline(path)
+
+    assert "load and save it with Spark 3.5" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("spark_class", "version"),
+    [
+        ("org.apache.spark.ml.feature.HashingTF", "2.4.5"),
+        ("org.apache.spark.ml.feature.HashingTF", "1.6.3"),
+        ("org.apache.spark.ml.feature.OneHotEncoder", "2.2.0"),
+        ("org.apache.spark.ml.feature.SQLTransformer", "2.4.5"),
+        ("org.apache.spark.ml.feature.VectorAssembler", "2.3.4"),
+        ("com.acme.Stemmer", "2.4.5"),
+    ],
+)
+@pytest.mark.parametrize("inside", ["alone", "pipeline", "nested", "search"])
+def test_a_stage_of_spark_2_that_changed_is_to_be_fitted_again(
+    tmp_path: Path, spark_class: str, version: str, inside: str
+) -> None:
+    changed = Stage(spark_class, "Changed_1", {})
+    match inside:
+        case "alone":
+            path = write_stage(tmp_path / "p", changed, version)
+        case "pipeline":
+            path = write_pipeline(tmp_path / "p", [scaler(), changed], version)
+        case "nested":
+            outer = Stage("org.apache.spark.ml.PipelineModel", "Pipeline_in", {"stageUids": ["Changed_1"]})
+            path = write_pipeline(tmp_path / "p", [outer], version)
+            write_stage(path / "stages/0_Pipeline_in/stages/0_Changed_1", changed, version)
+        case "search":
+            search = Stage("org.apache.spark.ml.tuning.CrossValidatorModel", "CrossValidator_1", {})
+            path = write_stage(tmp_path / "p", search, version)
+            write_pipeline(path / "bestModel", [changed], version)
+
+    with pytest.raises(SourceError, match=f"saved by Spark {version}") as caught:
+        read_pipeline(path)
+
+    assert "fit the whole pipeline again" in caught.value.fix
+    assert "load and save" not in str(caught.value)
+    assert spark_class.rpartition(".")[2] in caught.value.message
+
+
+def test_a_vector_assembler_of_spark_2_4_keeps_its_meaning(tmp_path: Path) -> None:
+    assembler = Stage("org.apache.spark.ml.feature.VectorAssembler", "VectorAssembler_1", {})
+
+    with pytest.raises(SourceError, match="another layout"):
+        read_pipeline(write_pipeline(tmp_path / "p", [assembler], "2.4.5"))
+
+
+@pytest.mark.parametrize("spark_class", ["org.apache.spark.ml.Pipeline", "pyspark.ml.pipeline.Pipeline"])
+def test_a_pipeline_that_was_never_fitted_says_what_to_save(tmp_path: Path, spark_class: str) -> None:
+    path = write_stage(tmp_path / "p", Stage(spark_class, "Pipeline_1", {"stageUids": ["MinMaxScaler_1"]}))
+
+    with pytest.raises(SourceError, match="this is a Pipeline that was never fitted") as caught:
+        read_pipeline(path)
+
+    assert caught.value.fix == "save pipeline.fit(df)."
+
+
+@pytest.mark.parametrize(
+    "spark_class",
+    [
+        "org.apache.spark.ml.feature.StringIndexer",
+        "org.apache.spark.ml.tuning.CrossValidator",
+        "pyspark.ml.tuning.TrainValidationSplit",
+        "pyspark.ml.classification.OneVsRest",
+        "xgboost.spark.estimator.SparkXGBClassifier",
+        "com.microsoft.azure.synapse.ml.lightgbm.LightGBMRegressor",
+    ],
+)
+def test_an_estimator_that_was_never_fitted_says_what_to_save(tmp_path: Path, spark_class: str) -> None:
+    path = write_stage(tmp_path / "p", Stage(spark_class, "Estimator_1", {"strange": 1}))
+
+    with pytest.raises(SourceError, match="that was never fitted") as caught:
+        read_pipeline(path)
+
+    assert "fit(df) returns" in caught.value.fix
+
+
+def test_a_model_of_the_rdd_api_is_told(tmp_path: Path) -> None:
+    (tmp_path / "p" / "metadata").mkdir(parents=True)
+    (tmp_path / "p" / "metadata" / "part-00000").write_text(
+        '{"class":"org.apache.spark.mllib.classification.SVMModel","version":"1.0","numFeatures":2,"numClasses":2}'
+    )
+
+    with pytest.raises(SourceError, match=r"a SVMModel of spark\.mllib, the RDD API"):
+        read_pipeline(tmp_path / "p")
+
+
+def test_a_class_of_ones_own_names_both_doors() -> None:
+    told = no_rule("__main__.Stemmer")
+
+    assert "__main__.Stemmer" in told.reason
+    assert "tritonbuild.stages" in told.fix
+    assert "--converter" in told.fix
 
 
 def test_a_param_that_is_set_hides_its_default() -> None:
@@ -166,5 +262,5 @@ def test_part_files_of_two_models_are_told(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="saved by Spark 4x"):
+    with pytest.raises(SourceError, match=r"sparkVersion .4x. is not a version"):
         read_pipeline(write_pipeline(tmp_path / "p", [scaler()], spark_version="4x"))

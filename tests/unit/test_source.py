@@ -11,7 +11,7 @@ import pytest
 
 from builder.errors import SourceError, Unreachable, UsageError
 from builder.source import fetch, keep
-from builder.types import Field, Scalar, TextArray, VectorType
+from builder.types import Field, NoTensor, Scalar, TextArray, VectorType
 from tests.saved import min_max, write_pipeline
 
 SCHEMA = json.dumps({"type": "struct", "fields": [{"name": "x", "type": "double", "nullable": False, "metadata": {}}]})
@@ -87,6 +87,7 @@ def test_a_signature_gives_types_and_nullability(mlflow_folder: Path) -> None:
         ),
         Field("v", VectorType(None), False),
         Field("w", TextArray(), False),
+        Field("z", NoTensor("binary"), False),
     )
     assert any("'z'" in note for note in model.notes)
 
