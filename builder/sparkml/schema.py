@@ -96,8 +96,8 @@ def _type(saved: Any, metadata: Mapping[str, Any]) -> ColumnType:
             return Scalar("string")
         case {"type": "udt", "class": str(name)} | {"type": "udt", "pyClass": str(name)} if name in _VECTORS:
             return VectorType(vector_width(metadata))
-        case {"type": "array", "elementType": "double" | "float"}:
-            return VectorType(vector_width(metadata))
+        case {"type": "array", "elementType": "double" | "float"} if not saved.get("containsNull"):
+            return VectorType(vector_width(metadata))  # SchemaUtils.validateVectorCompatibleColumn takes no other
         case {"type": "array", "elementType": "string"}:
             return TextArray()
     return NoTensor(_words(saved))
@@ -108,6 +108,8 @@ def _words(saved: Any) -> str:
     match saved:
         case str(name):
             return name[:80]
+        case {"type": "array", "elementType": "double" | "float" as inner, "containsNull": True}:
+            return f"array<{inner}> that may hold nulls"
         case {"type": "array", "elementType": inner}:
             return f"array<{_words(inner)}>"
         case {"type": "map", "keyType": key, "valueType": value}:
@@ -126,6 +128,8 @@ def how_to_flatten(name: str, type: NoTensor) -> str:
         return f"make a column of each field that the pipeline reads {before}: df.withColumn('x', df['{name}.x'])."
     if type.name.startswith("map"):
         return f"make a column of each key that the pipeline reads {before}: df.withColumn('x', df['{name}']['x'])."
+    if type.name.endswith("that may hold nulls"):
+        return f"make it a vector {before}: array_to_vector(df['{name}']); Spark takes no such array either."
     if type.name.startswith("array"):
         return f"make a column of each element that the pipeline reads {before}, or a vector of all."
     if "collation" in type.name:

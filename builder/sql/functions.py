@@ -227,6 +227,26 @@ def _having(before: bool, after: bool) -> Rule:
     return rule
 
 
+def check_title(scope: Scope, expression: Any, name: str) -> None:
+    """Raises Refused where the name of an expression without AS hangs on types: beside a whole number, Spark rounds a
+    decimal that it is compared with before it names the column (`a > 1.5` is `(a > 1)`).
+
+    Source: DecimalPrecisionTypeCoercion.integralAndDecimalLiteral (analysis/DecimalPrecisionTypeCoercion.scala)
+    """
+    for node in expression.walk():
+        if node.key not in ("lt", "lte", "gt", "gte", "between"):
+            continue
+        if node.key == "between" and scope.since(4, 0):
+            continue
+        sides = [node.args[key] for key in ("this", "expression", "low", "high") if node.args.get(key) is not None]
+        values = [scope.value(side) for side in sides]
+        if any(value.kind.integral for value in values) and any(isinstance(v.literal, Decimal) for v in values):
+            raise Refused(
+                f"Spark gives it another name than {name!r}: it writes the decimal in {written(node)} as a whole number.",
+                fix="give it one: … AS name.",
+            )
+
+
 RULES: Mapping[str, Rule] = {
     "column": column,
     "literal": literal,

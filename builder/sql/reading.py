@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from builder.errors import Refused
+from builder.sql.column_title import column_title
 from builder.sql.depth import check_depth, deep
 
 TABLE = "__THIS__"
+_COMPARISONS = frozenset({"eq", "neq", "lt", "lte", "gt", "gte", "nullsafeeq"})
+_CONDITIONS = frozenset({"is", "in", "between", "like", "ilike", "escape", "rlike", "regexplike", "not"})
 _INEXACT = frozenset({"exp", "ln", "log", "pow", "log1p", "expm1"})
+_SLIPS = (IndexError, KeyError, AttributeError, TypeError, ValueError)  # of sqlglot's parser: map('x') is an IndexError
 _UNSAID = {
     "distinct": "DISTINCT",
     "group": "GROUP BY",
@@ -42,6 +46,7 @@ class Item:
 
     name: str
     expression: Any
+    titled: bool = False  # it has no AS: Spark itself names it
 
     @property
     def text(self) -> str:
@@ -82,14 +87,17 @@ class Statement:
 
 @lru_cache(maxsize=64)
 @deep
-def parse(text: str) -> Statement:
-    """Raises Refused where it is no plain SELECT over the rows of `__THIS__`, each answered alone."""
+def parse(text: str, modern: bool = True) -> Statement:
+    """Raises Refused where it is no plain SELECT over the rows of `__THIS__`, each answered alone.
+
+    `modern`: whether Spark 4.0 or newer reads it, which names some columns otherwise.
+    """
     from sqlglot import errors, parse_one
 
     try:
         select = parse_one(text, read="spark")
-    except errors.SqlglotError as error:
-        told = str(error).splitlines()[0]
+    except (errors.SqlglotError, *_SLIPS) as error:
+        told = (str(error).splitlines() or ["sqlglot cannot read it"])[0]
         raise Refused(
             f"the statement {shown(text)} is not understood: {told}", fix="write it as a plain SELECT."
         ) from error
@@ -111,7 +119,12 @@ def parse(text: str) -> Statement:
         said.append(_beside(table))
     if said:
         raise Refused(f"the statement {shown(text)} has {', '.join(said)}.", fix=fix)
-    items = [_item(each) for each in select.expressions if each.key != "star"]
+    if (crossed := _bound_otherwise(select)) is not None:
+        raise Refused(
+            f"the statement {shown(text)} compares what is compared already: {written(crossed)}.",
+            fix="put the inner comparison into parentheses.",
+        )
+    items = _items(text, select.expressions, modern)
     stars = [each for each in select.expressions if each.key == "star"]
     if any(star.args.get(what) for star in stars for what in ("except_", "except", "replace", "rename")):
         raise Refused(f"the statement {shown(text)} has * EXCEPT.", fix="name the columns.")
@@ -151,11 +164,46 @@ def _beside(table: Any) -> str:
     return "an alias of __THIS__" if table.alias else "TABLESAMPLE" if table.args.get("sample") else ""
 
 
-def _item(node: Any) -> Item:
+def _items(text: str, nodes: Sequence[Any], modern: bool) -> list[Item]:
+    parts = _selected(text)
+    if len(parts) != len(nodes):
+        parts = [[] for _ in nodes]
+    return [_item(node, part, modern) for node, part in zip(nodes, parts, strict=True) if node.key != "star"]
+
+
+def _item(node: Any, part: Sequence[Any], modern: bool) -> Item:
+    """`part`: the tokens that the expression is written in. The tree forgets the sign of `+a`, which is no plain column."""
     if node.key == "alias":
         return Item(node.alias, _bare(node.this))
     node = _bare(node)
-    return Item(_own_name(node), node)
+    signed = any(token.token_type.name == "PLUS" for token in part)
+    own = "" if signed else _own_name(node)
+    return Item(own or column_title(part, TABLE, modern) or "", node, titled=not own)
+
+
+def _selected(text: str) -> list[list[Any]]:
+    """The tokens of each selected expression."""
+    from sqlglot.dialects import Spark
+
+    parts: list[list[Any]] = [[]]
+    depth, before = 0, ""
+    for token in list(Spark().tokenize(text))[1:]:
+        kind = token.token_type.name
+        depth += {"L_PAREN": 1, "L_BRACKET": 1, "R_PAREN": -1, "R_BRACKET": -1}.get(kind, 0)
+        if depth == 0 and kind == "FROM" and before != "DISTINCT":
+            break
+        if depth == 0 and kind == "COMMA":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+        before = kind
+    return parts
+
+
+def _bound_otherwise(select: Any) -> Any | None:
+    """A comparison whose right side sqlglot binds tighter than Spark does: `a = b IS NULL` is `(a = b) IS NULL` to Spark."""
+    compared = (node for node in select.walk(bfs=False) if node.key in _COMPARISONS)
+    return next((node for node in compared if node.expression.key in _COMPARISONS | _CONDITIONS), None)
 
 
 def _own_name(node: Any) -> str:

@@ -34,7 +34,7 @@ def _drops(stage: SavedStage) -> bool:
 
 
 def _statement(stage: SavedStage) -> Statement:
-    return parse(stage.params.text("statement"))
+    return parse(stage.params.text("statement"), stage.since(4, 0))
 
 
 @converts(
@@ -59,7 +59,7 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
     """
     from builder.sql.comparing import boolean, truth
     from builder.sql.evaluating import Scope
-    from builder.sql.functions import RULES
+    from builder.sql.functions import RULES, check_title
     from builder.sql.values import written as column_of
 
     statement, scope = (
@@ -92,6 +92,8 @@ def sql_transformer(stage: SavedStage, columns: Mapping[str, Column], live: froz
             if item.source is not None:
                 made[item.name] = replace(columns[stage.column(item.source)], masks=(), probes=())
                 continue
+            if item.titled:
+                check_title(scope, item.expression, item.name)
             scope.probes.clear()
             value = scope.value(item.expression)
             text = item.text if value.fails else ""

@@ -34,7 +34,10 @@ _ARROW = {
     "string": pa.string(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
     "vector": pa.list_(pa.float64()),
+    "array<double>": pa.list_(pa.float64()),
+    "array<float>": pa.list_(pa.float32()),
     "array<string>": pa.list_(pa.string()),
 }
 _STRENGTH = ("bit", "dot", "elementary", "iterative")

@@ -192,11 +192,13 @@ def _spark_errors() -> tuple[type[Exception], ...]:
 def _frame(session: Any, columns: Columns) -> Any:
     """A DataFrame of one partition, its rows numbered."""
     from pyspark.ml.linalg import VectorUDT
-    from pyspark.sql.types import IntegerType, StructField, StructType, _parse_datatype_string
+    from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType, _parse_datatype_string
 
     fields = [StructField(NUMBER, IntegerType(), False)]
     for name, column in columns.items():
         kind = VectorUDT() if column.type == "vector" else _parse_datatype_string(column.type)
+        if isinstance(kind, ArrayType) and kind.elementType.typeName() in ("double", "float"):
+            kind.containsNull = False  # as clusterers want it
         fields.append(StructField(name, kind, column.nullable, dict(column.metadata)))
     values = [map(_value, column.values) for column in columns.values()]
     return session.createDataFrame(list(zip(itertools.count(), *values, strict=False)), StructType(fields))

@@ -80,6 +80,7 @@ def test_a_row_number_is_carried_behind_the_last_column(statement, carried):
         "SELECT FROM WHERE",
         "DROP TABLE x",
         "SELECT *, s = 'it''s' AS t FROM __THIS__",
+        "SELECT *, map('x') AS m FROM __THIS__",
     ],
 )
 def test_what_is_no_plain_select_is_refused(statement):
@@ -153,8 +154,13 @@ def test_a_cast_of_a_column_keeps_the_columns_name_as_in_spark(expression):
     assert [item.name for item in parse(f"SELECT {expression} FROM __THIS__").items] == ["id"]
 
 
-@pytest.mark.parametrize("expression", ["CAST(CAST(id AS INT) AS DOUBLE)", "TO_TIMESTAMP(id)", "CAST(id + 1 AS INT)"])
-def test_what_only_looks_like_a_cast_of_a_column_still_needs_a_name(expression):
+@pytest.mark.parametrize("expression", ["CAST(CAST(id AS INT) AS DOUBLE)", "to_timestamp(id)", "CAST((id + 1) AS INT)"])
+def test_what_only_looks_like_a_cast_of_a_column_has_a_name_of_its_own(expression):
+    assert [item.name for item in parse(f"SELECT {expression} FROM __THIS__").items] == [expression]
+
+
+@pytest.mark.parametrize("expression", ["sum(id)", "uuid()", "array(id)", "TIMESTAMP '2020-01-01 00:00:00'"])
+def test_an_expression_whose_name_is_not_known_needs_one(expression):
     with pytest.raises(Refused, match="gives no name"):
         parse(f"SELECT {expression} FROM __THIS__")
 

@@ -240,7 +240,7 @@ ROWS = [
              r"(?s)lower = s < 'b'.*orders strings.*t = CAST\(x AS STRING\).*h = HASH\(k\)"),
             ("digits", "SELECT *, CAST(k AS BIGINT) * 0.5 AS o FROM __THIS__", "takes more than 18 digits"),
             ("parse", "SELECT *, CAST(s AS DOUBLE) AS o FROM __THIS__", r"o = CAST\(s AS DOUBLE\)"),
-            ("nameless", "SELECT *, x + 1 FROM __THIS__", r"no name to x \+ 1"),
+            ("nameless", "SELECT *, array(x) FROM __THIS__", r"no name to ARRAY\(x\)"),
             ("where", "SELECT *, x + 1 AS o FROM __THIS__ WHERE rand() < 0.5", r"WHERE RAND\(\) < 0.5"),
             ("twice", "SELECT *, k + 1 AS X FROM __THIS__", "there is such a column already"),
             ("window", "SELECT *, sum(x) OVER () AS o FROM __THIS__", r"o = SUM\(x\) OVER"),
