@@ -96,9 +96,9 @@ def walk(
         for given in tensors_of(schema):
             _add_input(trace, given)
         for ordinal, (stage, kept) in enumerate(zip(stages, plan.kept, strict=True), start=1):
-            if unknown := stage.unknown_params():
+            if wrong := stage.refused_params():
                 name = stage.spark_class.rpartition(".")[2]
-                reason = f"{name} has no param {', '.join(map(repr, unknown))}; Spark itself does not load it."
+                reason = f"Spark itself does not load this {name}: {'; '.join(wrong)}."
                 _refuse(trace, stage, Refused(reason, fix="copy the saved model again."))
             elif kept:
                 _convert(trace, ordinal, stage)

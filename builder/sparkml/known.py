@@ -32,6 +32,25 @@ def unknown_params(spark_class: str, names: frozenset[str]) -> list[str]:
     return [] if known is None else sorted(names - set(known))
 
 
+def refused_values(spark_class: str, chosen: Mapping[str, Any]) -> list[str]:
+    """What is wrong with params that were set, by the validators that Spark sets them through."""
+    known = _saved()["params"].get(spark_class, {})
+    return [said for name, value in chosen.items() if (said := _refusal(name, value, known.get(name)))]
+
+
+def _refusal(name: str, value: Any, taken: list[Any] | None) -> str:
+    if taken is None:
+        return ""
+    if isinstance(taken[0], str):
+        return "" if value in taken else f"{name} is {str(value)[:80]!r}, not one of {', '.join(taken)}"
+    least, above, most = taken
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""  # of another type: whoever reads it tells
+    if least is not None and (value <= least if above else value < least):
+        return f"{name} is {value!r}, not {'above' if above else 'at least'} {least}"
+    return f"{name} is {value!r}, above {most}" if most is not None and value > most else ""
+
+
 def check_columns(spark_class: str, folder: str, table: pa.Table, where: str) -> None:
     """Raises SourceError where a column is of another type than the class saves, or holds nulls where it saves none."""
     from builder.sparkml.parquet import nulls, type_name

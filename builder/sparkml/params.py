@@ -45,6 +45,10 @@ class Params:
         self._read.add(name)
         return name in self._chosen
 
+    def chosen(self) -> Mapping[str, Any]:
+        """What was set, as it was saved. Asking does not count as reading."""
+        return {name: self._values[name] for name in self._chosen}
+
     def names(self) -> frozenset[str]:
         return frozenset(self._values)
 

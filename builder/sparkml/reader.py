@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.sparkml.documents import Unreadable, read_json
-from builder.sparkml.known import NEWEST, check_columns, unknown_params
+from builder.sparkml.known import NEWEST, check_columns, refused_values, unknown_params
 from builder.sparkml.params import Params
 from builder.sparkml.parquet import read_batches, read_table, readable
 from builder.sparkml.verdicts import PIPELINES, SEARCHES, how_to_fit, how_to_renew, unfitted
@@ -108,9 +108,13 @@ class SavedStage:
             )
         return files
 
-    def unknown_params(self) -> list[str]:
-        """Params that its class does not have: Spark stops at loading them. Of a Spark newer than known, none is told."""
-        return unknown_params(self.spark_class, self.params.names()) if not self.since(NEWEST[0], NEWEST[1] + 1) else []
+    def refused_params(self) -> list[str]:
+        """What Spark stops at where it loads the params. Of a Spark newer than known, nothing is told."""
+        if self.since(NEWEST[0], NEWEST[1] + 1):
+            return []
+        unknown = unknown_params(self.spark_class, self.params.names())
+        told = [f"it has no param {', '.join(map(repr, unknown))}"] if unknown else []
+        return told + refused_values(self.spark_class, self.params.chosen())
 
     def count(self, name: str, default: int | None = None) -> int:
         """A whole number of the metadata beside the params, such as numFeatures. Raises SourceError where it is none."""

@@ -9,9 +9,11 @@ recorded pipelines. It writes builder/sparkml/saved.json.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -22,19 +24,56 @@ FILE = Path(__file__).resolve().parents[2] / "builder" / "sparkml" / "saved.json
 _OURS = "org.apache.spark.ml."
 
 
-def _params(stages: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
-    """class → its params, of a saved stage of it that Spark loads."""
+_ENUMERATED = frozenset(
+    {
+        "handleInvalid", "modelType", "distanceMeasure", "strategy", "coldStartStrategy", "targetType", "featureType",
+        "labelType", "selectionMode", "selectorType", "stringOrderType", "stringIndexerOrderType", "loss",
+    }
+)  # fmt: skip  # whose words stand in their documentation
+_NUMBERS = (-1e300, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 1e9)
+
+
+def _valid(param: Any, values: set[str]) -> Any:
+    """What the param takes: its words, or (least, whether more than that, most); None where it takes anything."""
+    kind, takes = param.getClass().getSimpleName(), param.isValid().apply
+    try:
+        if kind == "Param" and param.name() in _ENUMERATED and not takes("\u2603"):
+            taken = sorted(value for value in values | set(re.findall(r"\w+", param.doc())) if takes(value))
+            return None if any(takes(value.upper()) for value in taken) else taken or None
+        if kind in ("DoubleParam", "FloatParam", "IntParam", "LongParam"):
+            whole = kind in ("IntParam", "LongParam")
+            asked = [
+                int(one) if whole else one for one in _NUMBERS if not whole or (one == int(one) and abs(one) < 2**31)
+            ]
+            taken = [one for one in asked if takes(one)]
+            if not taken or taken == asked:
+                return None
+            more = asked[asked.index(taken[0]) - 1] if taken[0] not in (0, 1, 2) and taken[0] != asked[0] else None
+            least = taken[0] if more is None else more
+            return [
+                None if taken[0] == asked[0] else least,
+                more is not None,
+                None if taken[-1] == asked[-1] else taken[-1],
+            ]
+    except Exception:
+        return None
+    return None
+
+
+def _params(stages: Iterable[tuple[str, Path]]) -> dict[str, dict[str, Any]]:
+    """class → its params and what each takes, of a saved stage of it that Spark loads."""
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     reader = session._jvm.org.apache.spark.ml.util.DefaultParamsReader
     try:
-        found: dict[str, list[str]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for name, stage in stages:
             for context in () if name in found else (session._jsparkSession, session._jsc.sc()):
                 with suppress(Exception):  # another saved stage of the class may load
                     made = reader.loadParamsInstance(str(stage), context)
-                    found[name] = sorted(param.name() for param in made.params())
+                    words = {str(made.get(param).get()) for param in made.params() if made.isSet(param)}
+                    found[name] = {param.name(): _valid(param, words) for param in made.params()}
                     break
         return found
     finally:
@@ -72,13 +111,24 @@ def columns(pipelines: Iterable[Path]) -> dict[str, dict[str, dict[str, list[str
     }  # fmt: skip
 
 
+def _wider(a: Any, b: Any) -> Any:
+    """What one of two Sparks takes."""
+    if a is None or b is None or isinstance(a[0], str) != isinstance(b[0], str):
+        return None
+    if isinstance(a[0], str):
+        return sorted({*a, *b})
+    return a if a == b else None
+
+
 if __name__ == "__main__":
     from builder.sparkml.parquet import nulls, type_name
 
     document = json.loads(FILE.read_text()) if FILE.exists() else {"params": {}, "data": {}}
     recorded = list(CACHE.glob("*/*/pipeline"))
     for name, params in _params(stages(recorded)).items():
-        document["params"][name] = sorted({*document["params"].get(name, []), *params})
+        known = document["params"].setdefault(name, {})
+        for param, taken in params.items():
+            known[param] = _wider(known[param], taken) if param in known else taken
     for spark_class, folders in columns(recorded).items():
         for folder, there in folders.items():
             known = document["data"].setdefault(spark_class, {}).setdefault(folder, {})

@@ -134,7 +134,7 @@ def test_an_unknown_stage_and_an_unread_param_are_told_together(saved):
 
     result = saved.publish("--unproven")
 
-    assert_refused(result, saved, 3, "2 of 2 stages", "com.example.Mystery", "has no param 'epsilon'")
+    assert_refused(result, saved, 3, "2 of 2 stages", "com.example.Mystery", "no param 'epsilon'")
 
 
 def test_check_tells_what_is_refused_and_exits_3(saved):
