@@ -44,6 +44,7 @@ def isotonic_regression(stage: SavedStage, x: Column) -> Number:
             f"{stage.uid}: data/ holds {len(boundaries)} boundaries and {len(predictions)} predictions.",
             fix="copy the saved model again; if it was fitted on no rows, fit it on some.",
         )
+    _check_ordered(stage, boundaries, predictions if row["isotonic"] else -predictions)
     value, slack = _feature(stage, x)
     line = _Line(boundaries, predictions)
     y = line.at(value)
@@ -57,6 +58,16 @@ def isotonic_regression(stage: SavedStage, x: Column) -> Number:
         moved = op.where(op.or_(op.isnan(y), op.equal(slack, constant(0.0))), constant(0.0), moved)
     origin = x.origin(stage.params.integer("featureIndex") if isinstance(x, Vector) else 0)
     return number(y, nullable=nullable, slack=moved).probing(origin.probe(boundaries.tolist()) if origin else None)
+
+
+def _check_ordered(stage: SavedStage, boundaries: Array, predictions: Array) -> None:
+    """Raises SourceError where Spark's own constructor stops: mllib's IsotonicRegressionModel requires both to be sorted."""
+    for what, values in (("boundaries", boundaries), ("predictions", predictions)):
+        if (values[1:] < values[:-1]).any():
+            raise SourceError(
+                f"{stage.uid}: its {what} are not in order; Spark itself does not load them.",
+                fix="copy the saved model again.",
+            )
 
 
 def _feature(stage: SavedStage, x: Column) -> tuple[Var, Var | None]:
