@@ -23,10 +23,8 @@ def infinities(width: int, inverse: bool) -> Array | None:
     x = np.ones((width, width))
     np.fill_diagonal(x, np.inf)
     with np.errstate(all="ignore"):
-        if power:
-            y = _short_inverse(x) if inverse else _short_forward(x)
-        else:
-            y = _inverse(x) if inverse else _forward(x)
+        forth, back = (_short_forward, _short_inverse) if power else (_forward, _inverse)
+        y = back(x) if inverse else forth(x)
     return np.where(np.isinf(y), np.sign(y), 0.0).T.copy()
 
 
@@ -136,7 +134,7 @@ def _analyse_middle(x: Array, blocks: Array) -> None:
 def _odd(x: Array, t: Array) -> tuple[list[Array], list[Array]]:
     cosines, sines = _roots(len(x))
     half = len(x) // 2
-    sums, takes = x[1 : half + 1] + x[: half : -1], x[:half:-1] - x[1 : half + 1]
+    sums, takes = x[1 : half + 1] + x[:half:-1], x[:half:-1] - x[1 : half + 1]
     near, far = t[:, 1 : half + 1], t[:, :half:-1]
     both, cross = near + far, np.stack([near[1] - far[1], far[0] - near[0]])
     first, pairs = [x[0] + sums.sum(0)], [t[:, 0] + both.sum(1)]
