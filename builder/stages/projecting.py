@@ -47,9 +47,9 @@ def dct(stage: SavedStage, x: Vector) -> Vector:
             the width is a power of two from 16 on, or above 1024.
     Source: DCT.createTransformFunc (ml/feature/DCT.scala, Spark 4.0.1), DoubleDCT_1D (JTransforms 3.1)
     """
+    inverse, cosines = stage.params.flag("inverse"), _cosines(x.width)
     if x.width == 1:
         return vector(x.var, 1, slack=x.slack, origins=x.origins)
-    inverse, cosines = stage.params.flag("inverse"), _cosines(x.width)
     y = dot(x.var, cosines if inverse else np.ascontiguousarray(cosines.T))
     signs = np.zeros((x.width, x.width)) if _convolved(x.width) else infinities(x.width, inverse)
     if signs is not None:

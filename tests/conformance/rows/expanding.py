@@ -59,14 +59,14 @@ def _dct(slots: int, inverse: bool, smoke: bool = False) -> Row:
     rows = tuple(tuple(several[(i + 3 * j + i * j) % 10] for j in range(slots)) for i in range(5))
     pulses = tuple(tuple(1 / 3 if j == k else 0.0 for j in range(slots)) for k in (0, slots // 2, slots - 1))
     some = (sparse(slots, {slots - 1: -2.7}), (NAN,) + (1.0,) * (slots - 1))
-    infinite = tuple(_infinite(rows[1], places) for places in _infinite_places(slots))
+    infinite = tuple(_replaced(rows[1], places) for places in _infinite_places(slots))
     return Row(
         f"expanding/dct-{slots}{'-inverse' if inverse else ''}",
         (spark.DCT(inverse=inverse, **IO),),
         rows={"v": vectors(*rows, *pulses, *some, *infinite, metadata=width(slots))},
         outputs=("o",),
         word="dot",
-        undecided=0 if slots in (1, 2, 4, 8) or slots & (slots - 1) else len(infinite),
+        undecided=slots * len(infinite) if slots in (16, 32, 64) else 0,  # a split-radix transform's affair
         smoke=smoke,
     )
 
@@ -82,7 +82,7 @@ def _infinite_places(slots: int) -> list[dict[int, float]]:
     return [*singles, *several, {0: INF, slots - 1: NAN}]
 
 
-def _infinite(row: tuple[float, ...], places: dict[int, float]) -> tuple[float, ...]:
+def _replaced(row: tuple[float, ...], places: dict[int, float]) -> tuple[float, ...]:
     return tuple(places.get(at, value) for at, value in enumerate(row))
 
 
