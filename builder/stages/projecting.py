@@ -33,7 +33,7 @@ def pca(stage: SavedStage, x: Vector) -> Vector:
 @converts(
     "org.apache.spark.ml.feature.DCT",
     word="dot",
-    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines",
+    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines; a row with ±∞ is undecided where the width is a power of two from 16 on, or above 1024",
 )
 def dct(stage: SavedStage, x: Vector) -> Vector:
     """y_k = s_k Σ x_j cos(π (2j + 1) k / 2F), s_0 = √(1/F), else √(2/F); the inverse is its transpose.
