@@ -7,6 +7,7 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from builder.graph.columns import Vector, vector
+from builder.graph.cosine_infinities import infinities
 from builder.graph.idioms import any_of, constant, dot
 from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, undecided, weighed
@@ -32,7 +33,7 @@ def pca(stage: SavedStage, x: Vector) -> Vector:
 @converts(
     "org.apache.spark.ml.feature.DCT",
     word="dot",
-    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines",
+    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines; a row with ±∞ is undecided where the width is a power of two from 16 on, or above 1024",
 )
 def dct(stage: SavedStage, x: Vector) -> Vector:
     """y_k = s_k Σ x_j cos(π (2j + 1) k / 2F), s_0 = √(1/F), else √(2/F); the inverse is its transpose.
@@ -41,26 +42,38 @@ def dct(stage: SavedStage, x: Vector) -> Vector:
     Order:  a fast transform of JTransforms: each slot is within min(2(F + 4), 32)·u·√(2/F)·Σ|x|, for it adds and takes
             away again what the cosines weigh little. For each prime p from 7 to 199 in F, p²/4 such u more: its cosines
             are multiplied up step by step there (p = 167 was seen to be off by 2,691·u, nearly p²/10).
-    NaN:    every slot is NaN. So it is with an infinite slot where JTransforms goes by Bluestein's convolution; elsewhere what
-            that makes of the others is the fast transform's affair: undecided.
+    NaN:    every slot is NaN. So it is with an infinite slot where JTransforms goes by Bluestein's convolution. Elsewhere that
+            makes a slot +∞, −∞ or NaN by where the fast transform's sums meet (graph/cosine_infinities); undecided where
+            the width is a power of two from 16 on, or above 1024.
     Source: DCT.createTransformFunc (ml/feature/DCT.scala, Spark 4.0.1), DoubleDCT_1D (JTransforms 3.1)
     """
-    cosines = _cosines(x.width)
-    weights = cosines if stage.params.flag("inverse") else np.ascontiguousarray(cosines.T)
+    inverse, cosines = stage.params.flag("inverse"), _cosines(x.width)
     if x.width == 1:
         return vector(x.var, 1, slack=x.slack, origins=x.origins)
-    y = dot(x.var, weights)
-    if _convolved(x.width):
-        y = op.where(any_of(op.isinf(x.var)), constant(np.nan), y)
-    return vector(y, x.width, slack=_dct_slack(x))
+    y = dot(x.var, cosines if inverse else np.ascontiguousarray(cosines.T))
+    signs = np.zeros((x.width, x.width)) if _convolved(x.width) else infinities(x.width, inverse)
+    if signs is not None:
+        y = op.where(any_of(op.isinf(x.var)), _met(x.var, signs), y)
+    return vector(y, x.width, slack=_dct_slack(x, told=signs is not None))
 
 
-def _dct_slack(x: Vector) -> Var:
+def _met(x: Var, signs: Array) -> Var:
+    """Of a row with infinite slots: ±∞ where all of them come with that one sign, else NaN; so it is beside a NaN."""
+    if not signs.any():
+        return constant(np.nan)
+    infinite = op.isinf(x)
+    come = dot(op.where(infinite, op.sign(x), constant(0.0)), signs)
+    count = op.reduce_sum(op.cast(infinite, to=np.float64), constant(np.array([1], dtype=np.int64)), keepdims=1)
+    agreed = op.and_(op.equal(op.abs(come), count), op.not_(any_of(op.isnan(x))))
+    return op.where(agreed, op.mul(come, constant(np.inf)), constant(np.nan))
+
+
+def _dct_slack(x: Vector, told: bool) -> Var:
     largest = np.full((x.width, x.width), np.sqrt(2 / x.width))
     lost = op.or_(op.isnan(x.var), op.isinf(x.var))
     sizes = dot(op.where(lost, constant(0.0), op.abs(x.var)), largest[:, :1])
     slack = op.add(weighed(x.var, x.slack, largest), op.mul(sizes, constant(_rounding(x.width) * UNIT)))
-    return slack if _convolved(x.width) else op.add(slack, undecided(any_of(op.isinf(x.var))))
+    return slack if told else op.add(slack, undecided(any_of(op.isinf(x.var))))
 
 
 def _rounding(width: int) -> float:
