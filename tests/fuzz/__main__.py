@@ -58,7 +58,9 @@ def main() -> int:
     if given.spark:
         from tests.fuzz.judgement import judged
 
-        changed = [o for o in outcomes if o.kind == "changed" and o.file != "schema.json"]  # Spark is given the true frame
+        changed = [
+            o for o in outcomes if o.kind == "changed" and o.file != "schema.json"
+        ]  # Spark is given the true frame
         wrong = judged(random.Random(given.seed).sample(changed, min(given.spark, len(changed))))
         print(*wrong, sep="\n")
     return 1 if bad or wrong else 0
