@@ -53,7 +53,7 @@ def _valid(param: Any, values: set[str]) -> Any:
             return [
                 None if taken[0] == asked[0] else least,
                 more is not None,
-                None if taken[-1] == asked[-1] else taken[-1],
+                1.0 if taken[-1] == 1.0 else None,
             ]
     except Exception:
         return None
