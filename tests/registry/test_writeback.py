@@ -200,3 +200,27 @@ def test_an_alias_that_mlflow_would_refuse_is_refused_before_any_work(alias, fli
 
     with pytest.raises(MlflowException):
         flights.client.set_registered_model_alias(flights.name, alias, "1")
+
+
+def test_mlflow_hears_nothing_of_a_version_that_the_repository_refuses(flights):
+    other = flights.repository / flights.name / "1"
+    other.mkdir(parents=True)
+    (other / "model.onnx").write_bytes(b"another model")
+    (other.parent / "config.pbtxt").write_text('backend: "onnxruntime"\n')
+
+    result = flights.publish()
+
+    assert result.exit_code == 2, result.stderr
+    assert "other content" in result.stderr
+    assert (flights.tags, flights.metrics) == ({}, {})
+
+
+def test_an_unwritable_repository_is_told_before_mlflow_is_asked(flights, gateway, tmp_path):
+    flights.repository.parent.mkdir(parents=True, exist_ok=True)
+    flights.repository.write_text("a file in the place")
+
+    result = flights.publish(at=gateway.uri)
+
+    assert result.exit_code == 4
+    assert gateway.seen == []
+    assert (flights.tags, flights.metrics) == ({}, {})

@@ -252,3 +252,13 @@ def test_the_manifest_is_read_through_the_address(bucket):
     assert models(bucket.repository) == ("m",)
     assert read_manifest(bucket.repository, "m")["stages"] == []
     assert policy(bucket.repository, "m").owner == 1
+
+
+def test_a_bucket_that_is_not_there_is_told_before_anything_is_read(saved, bucket):
+    """It was compiled and told to MLflow first."""
+    result = tritonbuild(
+        "publish", saved.path, "--schema", saved.schema, "--unproven", "--repository", "s3://no-such-bucket/models"
+    )
+
+    assert result.exit_code == 4
+    assert "compiling" not in result.stderr
