@@ -61,7 +61,7 @@ mutants: install  ## each line of the rules spoilt in turn: some recorded answer
 	touch $@
 
 releases: install $(ORT:%=.venv-ort-%/installed)  ## every row's graph on the oldest, the default and the newest Triton's onnxruntime
-	CONFORMANCE=all RELEASES=all $(BIN)/python -m pytest tests/conformance/test_releases.py
+	CONFORMANCE=all RELEASES=all $(BIN)/python -m pytest tests/conformance/test_releases.py tests/conformance/test_unreadable_texts.py
 
 .venv-ort-%/installed:
 	$(PYTHON) -m venv .venv-ort-$*
