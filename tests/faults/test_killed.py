@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
@@ -77,10 +76,7 @@ class Readers:
 
 
 def failed_versions(server: Server) -> list[str]:
-    connection = http.client.HTTPConnection(server.http, timeout=30)
-    connection.request("POST", "/v2/repository/index", body=b"{}")
-    told = json.loads(connection.getresponse().read())
-    connection.close()
+    told = json.loads(server.post("/v2/repository/index")[1])
     return [str(one) for one in told if one.get("state") != "READY" and one.get("reason", "unloaded") != "unloaded"]
 
 
