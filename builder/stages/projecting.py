@@ -8,7 +8,7 @@ from spox import Var
 
 from builder.graph.columns import Vector, vector
 from builder.graph.cosine_infinities import infinities
-from builder.graph.idioms import any_of, constant, dot
+from builder.graph.idioms import any_of, constant, count, dot
 from builder.graph.rules import converts
 from builder.graph.tolerance import UNIT, undecided, weighed
 from builder.sparkml.reader import SavedStage
@@ -63,8 +63,7 @@ def _met(x: Var, signs: Array) -> Var:
         return constant(np.nan)
     infinite = op.isinf(x)
     come = dot(op.where(infinite, op.sign(x), constant(0.0)), signs)
-    count = op.reduce_sum(op.cast(infinite, to=np.float64), constant(np.array([1], dtype=np.int64)), keepdims=1)
-    agreed = op.and_(op.equal(op.abs(come), count), op.not_(any_of(op.isnan(x))))
+    agreed = op.and_(op.equal(op.abs(come), count(infinite)), op.not_(any_of(op.isnan(x))))
     return op.where(agreed, op.mul(come, constant(np.inf)), constant(np.nan))
 
 
