@@ -310,6 +310,7 @@ REFUSED = [
         REAL,
         ("shap",),
         refused="pred_contrib_col is set",
+        chosen=True,
     ),
 ]  # fmt: skip
 
