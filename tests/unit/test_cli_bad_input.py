@@ -191,7 +191,7 @@ def test_evidence_cut_short(saved):
     file = saved.path / "tritonbuild" / "evidence.parquet"
     file.write_bytes(file.read_bytes()[:100])
 
-    assert_refused(saved.publish(), saved, 2, "no evidence that can be read")
+    assert_refused(saved.publish(), saved, 2, "not evidence that can be read")
 
 
 def test_evidence_without_a_row_proves_nothing(saved):

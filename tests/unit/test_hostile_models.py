@@ -5,7 +5,6 @@ Each folder of `hostile/` is a pipeline and its schema; it is named after the er
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
