@@ -23,8 +23,8 @@ install: .venv/installed  ## .venv with every extra, at the versions of constrai
 demo: install  ## the whole way on real flights: train, register, publish, serve, verify, measure (FULL=1: bigger models)
 	$(BIN)/python -m demo $(if $(FULL),--full)
 
-test: install .venv-perf/installed  ## every test, with real Spark and real Triton
-	$(BIN)/python -m pytest
+test: install .venv-perf/installed  ## every test, with real Spark and real Triton, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 table: install  ## after a change of the rules: the support table, as data and in README
 	$(BIN)/python -m tests.house.table

@@ -66,7 +66,7 @@ class Lease:
 
     def give_back(self) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(EXPIRY_S)  # its request may hang; what it still writes is a dead holder's
         try:
             self._objects.remove(self._number)
         except TritonbuildError as error:  # whoever comes next takes it over

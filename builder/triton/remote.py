@@ -31,6 +31,8 @@ _WRITTEN = {"s3": "LastModified", "gs": "mtime", "az": "last_modified"}
 _LATER_WITHIN_S = 5.0  # a second, and what the store needs; a clock set back is not waited for
 _MARK = ".partial"  # in a version's folder
 _PIECE = 1 << 24  # bytes read at once
+_ANSWER_S = 120.0  # for a request, with the library's own attempts: one has been seen that no timeout of theirs ended
+_SLOWEST = 100_000  # bytes a second that an upload must make
 _PART = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.\-]+")  # what Triton reads in an address
 _QUERY = re.compile(r"\?[^\s\"']+")  # of an address in an error: some stores are told there who asks
 _LIBRARIES = {
@@ -60,7 +62,7 @@ class Bucket:
 
     @property
     def exists(self) -> bool:
-        return bool(self._files.exists(self._root))
+        return bool(self._ask("exists", self._root))
 
     def at(self, path: str) -> str:
         return f"{self._address}/{path}".rstrip("/")
@@ -92,16 +94,16 @@ class Bucket:
         return {name: size for name, size in self._below(path).items() if name.rpartition("/")[2] != _MARK}
 
     def has(self, path: str) -> bool:
-        return bool(self._files.isfile(self._key(path)))
+        return bool(self._ask("isfile", self._key(path)))
 
     def read(self, path: str) -> bytes:
-        return bytes(self._files.cat_file(self._key(path)))
+        return bytes(self._ask("cat_file", self._key(path)))
 
     def pieces(self, path: str) -> Iterator[bytes]:
         key = self._key(path)
-        size = int(self._files.size(key))
+        size = int(self._ask("info", key)["size"])
         for start in range(0, size, _PIECE):
-            yield self._files.cat_file(key, start=start, end=min(start + _PIECE, size))
+            yield self._ask("cat_file", key, start=start, end=min(start + _PIECE, size), size=_PIECE)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
@@ -150,11 +152,11 @@ class Bucket:
 
     def write(self, path: str, content: bytes) -> None:
         """One object, whoever holds the lock."""
-        self._files.pipe_file(self._key(path), content)
+        self._ask("pipe_file", self._key(path), content, size=len(content))
 
     def remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
-            self._files.rm_file(self._key(path))
+            self._ask("rm_file", self._key(path))
 
     def remove_folder(self, path: str) -> None:
         """A model's config.pbtxt goes first, a version's manifest: then it is not there, whatever is left of it."""
@@ -197,6 +199,17 @@ class Bucket:
             finally:
                 self._lease = None
 
+    def _ask(self, request: str, *words: Any, size: int = 0, **options: Any) -> Any:
+        """One request of fsspec's to the store, which carries so many bytes. Raises TimeoutError where none comes back."""
+        from fsspec.asyn import sync
+        from fsspec.exceptions import FSTimeoutError
+
+        bound_s = _ANSWER_S + size / _SLOWEST
+        try:
+            return sync(self._files.loop, getattr(self._files, f"_{request}"), *words, timeout=bound_s, **options)
+        except FSTimeoutError:
+            raise TimeoutError(errno.ETIMEDOUT, f"no answer within {bound_s:.0f} s") from None
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         try:
@@ -215,7 +228,7 @@ class Bucket:
     def make(self, path: str, content: bytes) -> bool:
         """Write an object where there is none; whether there was none."""
         try:
-            self._files.pipe_file(self._key(path), content, mode="create")
+            self._ask("pipe_file", self._key(path), content, size=len(content), mode="create")
         except FileExistsError:
             return False
         except OSError as error:
@@ -236,7 +249,7 @@ class Bucket:
     def listed(self) -> dict[str, Any]:
         """The root's folders and files: name → what the store says of it."""
         try:
-            found = self._files.ls(self._root, detail=True)
+            found = self._ask("ls", self._root, detail=True)
         except FileNotFoundError:
             return {}
         return {info["name"].rstrip("/").rpartition("/")[2]: info for info in found}
@@ -253,7 +266,7 @@ class Bucket:
     def _told(self, path: str) -> dict[str, Any]:
         """Every object below a folder: its path from there → what the store says of it."""
         key = self._key(path)
-        found = self._files.find(key, detail=True)
+        found = self._ask("find", key, detail=True)
         return {name.removeprefix(f"{key}/"): info for name, info in found.items() if name != key}
 
 

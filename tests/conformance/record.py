@@ -9,6 +9,7 @@ cache already holds under a row's digest and this Spark's version is not asked a
 from __future__ import annotations
 
 import argparse
+import fcntl
 import glob
 import importlib
 import inspect
@@ -57,8 +58,17 @@ def missing(rows: Sequence[Row], spark_version: str) -> list[Row]:
 
 
 def record(rows: Sequence[Row], threads: int = 3) -> dict[str, str]:
-    """Row id → what went wrong, for the rows that could not be recorded."""
+    """Row id → what went wrong, for the rows that could not be recorded. One process at a time asks."""
     spark_version = version("pyspark")
+    if not missing(rows, spark_version):
+        return {}
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _record_missing(rows, spark_version, threads)
+
+
+def _record_missing(rows: Sequence[Row], spark_version: str, threads: int) -> dict[str, str]:
     todo = missing(rows, spark_version)
     if not todo:
         return {}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import Unreachable
-from builder.triton import leasing
+from builder.triton import leasing, remote
 from builder.triton.inventory import audit
 from builder.triton.locking import LOCK
 from builder.triton.repository import serve_version, serving, versions, withdraw
@@ -190,6 +190,18 @@ def test_a_store_that_is_cut_off_halfway_shows_nothing_new_and_the_next_publishe
     assert serving(bucket.repository, NAME) == 2
     assert audit(bucket.repository)[1] == ()
     assert not [path for path in bucket.everything() if ".partial" in path or path.startswith(".")]
+
+
+def test_a_store_that_takes_a_request_and_never_answers_is_told(bucket, monkeypatch):
+    """The libraries' own timeouts end most such requests, and not all."""
+    import s3fs
+
+    monkeypatch.setattr(remote, "_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        s3fs.S3FileSystem.clear_instance_cache()
+        with pytest.raises(Unreachable, match="did not answer, or refused: .*no answer within 1 s"):
+            publish(bucket.repository, 1, 0, 8)
 
 
 def test_a_store_that_dies_halfway_is_told(bucket, tmp_path):

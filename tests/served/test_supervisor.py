@@ -283,17 +283,18 @@ def test_a_temporary_folder_with_a_space_serves(repository: Path, tmp_path: Path
 
 
 def test_a_stub_that_dies_while_it_loads_is_told_at_once(tmp_path: Path) -> None:
-    """Triton itself would wait for 600 s."""
+    """Triton itself would wait for 600 s. It is ended at first sight: one that has loaded is `serve`'s affair."""
     put(tmp_path / "repository", "picks", picks())
     over = threading.Event()
 
     def kill() -> None:
         while not over.is_set():
-            for pid, _ in children(os.getpid()):
-                for stub, name in children(pid):
-                    if name == "triton_python_b":
-                        os.kill(stub, signal.SIGKILL)
-                        return
+            for pid, name in children(os.getpid()):
+                if name != "tritonserver":
+                    continue
+                for stub, _ in children(pid):
+                    os.kill(stub, signal.SIGKILL)
+                    return
 
     killer = threading.Thread(target=kill)
     killer.start()
