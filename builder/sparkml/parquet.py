@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
+from builder.sparkml.parquet_footer import row_groups
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,20 +44,14 @@ def opened(file: Path, **options: Any) -> Any:
     import pyarrow.parquet as pq
 
     parquet = pq.ParquetFile(file, **options)
-    metadata = parquet.metadata
     values = 0
-    for group in range(metadata.num_row_groups):
-        one = metadata.row_group(group)
-        chunks = [one.column(at) for at in range(one.num_columns)]
-        if any(chunk.num_values < 0 or chunk.total_uncompressed_size < 0 for chunk in chunks) or one.num_rows < 0:
-            raise ValueError("a negative number of values")
-        values += max(one.num_rows * one.num_columns, sum(chunk.num_values for chunk in chunks))
-        values += sum(chunk.total_uncompressed_size for chunk in chunks) // _VALUE_BYTES
+    for group in row_groups(file):
+        values += max(group.rows * len(group.values), sum(group.values)) + sum(group.uncompressed) // _VALUE_BYTES
     allowed = max(_ALWAYS_BYTES, _GROWTH * file.stat().st_size)
     if values * _VALUE_BYTES > allowed:
         raise SourceError(
-            f"{file} has {file.stat().st_size:,} bytes and claims {metadata.num_rows:,} rows of {metadata.num_columns} "
-            f"columns: about {values * _VALUE_BYTES:,} bytes in memory.",
+            f"{file} has {file.stat().st_size:,} bytes and claims {parquet.metadata.num_rows:,} rows of "
+            f"{parquet.metadata.num_columns} columns: about {values * _VALUE_BYTES:,} bytes in memory.",
             fix="copy the saved model again: no model of Spark's is packed like this.",
         )
     return parquet

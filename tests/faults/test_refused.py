@@ -200,7 +200,7 @@ def test_a_store_that_takes_a_request_and_never_answers_is_told(bucket, monkeypa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         s3fs.S3FileSystem.clear_instance_cache()
-        with pytest.raises(Unreachable, match="did not answer, or refused: .*no answer within 1 s"):
+        with pytest.raises(Unreachable, match=r"did not answer, or refused: .*no answer within 1 s"):
             publish(bucket.repository, 1, 0, 8)
 
 

@@ -1,9 +1,10 @@
-"""python -m tests.fuzz [--mutants 10000] [--seed 1] [--one BASE:NUMBER] [--spark 200]: see `make fuzz`."""
+"""python -m tests.fuzz [--mutants 10000] [--seed 1] [--bases PREFIX] [--one BASE:NUMBER] [--spark 200]: see `make fuzz`."""
 
 from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -14,8 +15,9 @@ from tests.fuzz.bases import bases, rows
 from tests.fuzz.workers import BAD, Outcome, ask, made, run
 
 
-def campaign(mutants: int, seed: int) -> list[Outcome]:
-    every = bases()
+def campaign(mutants: int, seed: int, among: str = "") -> list[Outcome]:
+    subprocess.run([sys.executable, "-m", "tests.fuzz.evidence"], check=True)  # its threads must not live when we fork
+    every = {name: base for name, base in bases().items() if name.startswith(among)}
     own = list(run(((base, -1) for base in every.values()), seed, {}))
     if wrong := [outcome for outcome in own if outcome.kind not in ("same", "converted")]:
         raise AssertionError(f"bases themselves fail: {wrong[0]}")
@@ -37,6 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bases", default="", help="only those whose names begin so, as evidence/ do")
     parser.add_argument("--one", default="", help="BASE:NUMBER: this one, in this process")
     parser.add_argument("--spark", type=int, default=200, help="so many changed mutants are put to real Spark")
     given = parser.parse_args()
@@ -47,7 +50,7 @@ def main() -> int:
             print(*made(bases()[name], int(number), given.seed, Path(scratch)))
             print(*ask(bases()[name], Path(scratch)))
         return 0
-    outcomes = campaign(given.mutants, given.seed)
+    outcomes = campaign(given.mutants, given.seed, given.bases)
     bad = [outcome for outcome in outcomes if outcome.kind in BAD]
     kinds = Counter(
         (o.kind, o.told.split("\n")[0].split(":")[0] if o.kind in ("error", *BAD) else "") for o in outcomes

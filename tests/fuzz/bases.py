@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.conformance.record import entry
+from tests.conformance.record import CACHE, entry
 from tests.conformance.row import Row
 from tests.conformance.table import TABLE
 
@@ -34,12 +35,25 @@ mlflow_version: 3.4.0
 
 @dataclass(frozen=True)
 class Base:
-    """A saved model. `row` is None where no rows are known to ask it; `mlflow`: it is wrapped as MLflow saves one."""
+    """A saved model. `row` is None where no rows are known to ask it; `mlflow`: it is wrapped as MLflow saves one.
+
+    `evidence`: the file that lies with it, which alone is spoilt then.
+    """
 
     id: str
     folder: Path
     row: Row | None = None
     mlflow: bool = False
+    evidence: Path | None = None
+
+    @property
+    def outputs(self) -> Sequence[str] | None:
+        return self.row.outputs if self.row and self.row.chosen else None
+
+    @property
+    def spoilt(self) -> str:
+        """A pattern of the files that mutations are drawn for."""
+        return "*" if self.evidence is None else "evidence.parquet"
 
     def copy_to(self, folder: Path) -> None:
         """Without the checksums beside the files: Spark would see every change by those alone."""
@@ -52,6 +66,9 @@ class Base:
         shutil.copytree(self.folder / "pipeline", inside, ignore=ignored)
         if self.mlflow:
             (folder / "model" / "MLmodel").write_text(_MLMODEL.format(spark=SPARK))
+        if self.evidence is not None and self.evidence.is_file():
+            (folder / "model" / "tritonbuild").mkdir()
+            shutil.copy(self.evidence, folder / "model" / "tritonbuild" / "evidence.parquet")
         shutil.copy(self.folder / "schema.json", folder / "schema.json")
 
 
@@ -68,6 +85,13 @@ def rows() -> list[Row]:
 def bases() -> dict[str, Base]:
     made = [Base(row.id, entry(row, SPARK), row) for row in rows()]
     made += [Base(f"mlflow/{base.id}", base.folder, base.row, mlflow=True) for base in made[::6]]
+    made += [
+        replace(
+            base, id=f"evidence/{base.id}", mlflow=True, evidence=CACHE / "evidence" / f"{base.folder.name}.parquet"
+        )
+        for base in made[:: len(made) // 8]
+        if base.row is not None and not base.row.conf and not base.mlflow
+    ]
     folders = sorted(path for path in SYNAPSEML.iterdir() if (path / "metadata").is_dir())
     made += [Base(f"synapseml/{folder.name}", folder) for folder in folders]
     return {base.id: base for base in made}

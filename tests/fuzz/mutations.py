@@ -25,10 +25,10 @@ _TYPES = (
 )  # fmt: skip
 
 
-def apply(number: int, seed: int, folder: Path) -> tuple[str, str]:
-    """(mutation, file): the mutant of this number, made in place."""
+def apply(number: int, seed: int, folder: Path, pattern: str = "*") -> tuple[str, str]:
+    """(mutation, file): the mutant of this number, made in place, of a file that the pattern tells."""
     draw = random.Random(f"{seed}:{number}")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "_SUCCESS")
+    files = sorted(path for path in folder.rglob(pattern) if path.is_file() and path.name != "_SUCCESS")
     path = draw.choice(files)
     mutations = [*_ANY, *_of(path) * 2]
     mutation = draw.choice(mutations)
@@ -37,6 +37,8 @@ def apply(number: int, seed: int, folder: Path) -> tuple[str, str]:
 
 
 def _of(path: Path) -> list[Mutation]:
+    if path.name == "evidence.parquet":
+        return [*_PARQUET, head_changed, head_changed]
     if path.suffix == ".parquet":
         return _PARQUET
     if path.name == "MLmodel":
@@ -321,6 +323,16 @@ def word_changed(draw: random.Random, path: Path) -> None:
         (b"-1", b"0", b"99999999999999999999", b"nan", b"inf", b"1e400", b"", b"x", words[0])
     )
     path.write_bytes(b" ".join(words))
+
+
+def head_changed(draw: random.Random, path: Path) -> None:
+    """The document in an evidence file's metadata, spoilt as any JSON is."""
+    table = pq.ParquetFile(path).read()
+    document = path.with_suffix(".json")
+    document.write_bytes(table.schema.metadata[b"tritonbuild"])
+    draw.choice(_JSON)(draw, document)
+    pq.write_table(table.replace_schema_metadata({b"tritonbuild": document.read_bytes()}), path)
+    document.unlink()
 
 
 _ANY: list[Mutation] = [flipped, truncated, repeated, removed, linked, piped, made_folder, doubled, exchanged]

@@ -18,10 +18,11 @@ from builder import flow
 from builder.errors import Refused, TritonbuildError
 from builder.graph.lowering import lower
 from builder.graph.session import in_process
+from builder.proving import prove, settled
 from builder.sparkml.reader import read_pipeline
 from builder.stages import all_rules
 from builder.tables import encode
-from builder.types import Session
+from builder.types import Session, Silent
 from tests.conformance.answering import arrow
 from tests.fuzz.bases import Base
 from tests.fuzz.mutations import apply
@@ -65,12 +66,14 @@ def _asked(base: Base, folder: Path, checks: bool) -> tuple[str, str, str]:
     ansi = conf.get("spark.sql.ansi.enabled")
     session = Session(None if ansi is None else ansi == "true", conf.get("spark.sql.session.timeZone"))
     row = base.row
-    outputs = row.outputs if row and row.chosen else None
-    wanted = flow.Wanted(str(folder / "model"), schema=folder / "schema.json", outputs=outputs, session=session)
+    wanted = flow.Wanted(str(folder / "model"), schema=folder / "schema.json", outputs=base.outputs, session=session)
     if checks and flow.check(wanted).refused:
         return "error", "ConversionRefused", ""
     model = wanted.fetch()
-    served = lower(read_pipeline(model.path).under(session), model.schema, all_rules(), outputs)
+    served = lower(read_pipeline(model.path).under(session), model.schema, all_rules(), base.outputs)
+    if model.evidence is not None:
+        settled(model, session)
+        prove(model, served, None, False, Silent())
     if row is None:
         return "converted", "", ""
     answers = in_process(served)(encode(arrow(row.rows), served.inputs))
@@ -114,7 +117,7 @@ def run(
 
 def made(base: Base, number: int, seed: int, folder: Path) -> tuple[str, str]:
     base.copy_to(folder)
-    return apply(number, seed, folder) if number >= 0 else ("", "")
+    return apply(number, seed, folder, base.spoilt) if number >= 0 else ("", "")
 
 
 def _started(base: Base, number: int, seed: int) -> _Child:
