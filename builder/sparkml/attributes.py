@@ -14,11 +14,11 @@ _MOST_SLOTS = 1 << 24
 
 @dataclass(frozen=True)
 class Attribute:
-    """One scalar column's, or one vector slot's, attribute. `values` are a nominal's or binary's category names."""
+    """One scalar column's, or one vector slot's, attribute. `values` are a nominal's or binary's category names; a fitted one may be null."""
 
     kind: Literal["numeric", "nominal", "binary", "unresolved"]
     name: str | None = None
-    values: tuple[str, ...] | None = None
+    values: tuple[str | None, ...] | None = None
     num_values: int | None = None
 
     def named(self, name: str) -> Attribute:

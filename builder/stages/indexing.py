@@ -44,9 +44,9 @@ def string_indexer(stage: SavedStage, i: int, x: Column) -> Number:
             has a label (DataFrame.na.drop takes NaN for null).
     Source: StringIndexerModel.transform, getIndexer, filterInvalidData (ml/feature/StringIndexer.scala, Spark 4.0.1)
     """
-    labels: list[str] = stage.row()["labelsArray"][i]
+    labels: list[str | None] = stage.row()["labelsArray"][i]
     handle = stage.params.text("handleInvalid")
-    places = {label: float(place) for place, label in enumerate(labels)}
+    places = {label: float(place) for place, label in enumerate(labels) if label is not None}  # null finds no place
     found, exact = _places(x, places, nan=not x.nullable and handle != "skip")
     lost = op.less(found, constant(0.0))
     masks: tuple[Mask, ...] = ()
@@ -125,9 +125,15 @@ def index_to_string(stage: SavedStage, x: Number) -> Text:
     NaN, null: refused from Spark 4.1 on (SPARK-51963: SQL's cast in place of `toInt`). Before, NaN is 0, null stays null.
     Source: IndexToString.transform (ml/feature/StringIndexer.scala, Spark 4.0.1 and master)
     """
-    labels = tuple(stage.params.texts("labels")) if "labels" in stage.params else ()
-    if not labels:
-        labels = x.attribute.values or () if x.attribute.kind == "nominal" else ()
+    given: tuple[str | None, ...] = tuple(stage.params.texts("labels")) if "labels" in stage.params else ()
+    if not given:
+        given = x.attribute.values or () if x.attribute.kind == "nominal" else ()
+    labels = tuple(label for label in given if label is not None)
+    if len(labels) < len(given):
+        raise Refused(
+            f"a label of column {x.name!r} is null.",
+            fix="StringIndexerModel.from_arrays_of_labels fills up short lists with null: make one model a column.",
+        )
     if not labels:
         raise Refused(
             f"no labels: the param is not set, and column {x.name!r} has no nominal attribute with values.",
@@ -234,6 +240,11 @@ def _one_hot_attributes(x: Number, categories: int, keep: bool, drop: bool) -> t
         names = names[:-1]
     elif keep and not drop:
         names = (*names, "invalidValues")
+    if not all(names):  # Attribute's constructor; PySpark's from_arrays_of_labels fills up short lists with null
+        raise Refused(
+            f"column {x.name!r} has an empty category, or one that is null, and OneHotEncoder names its slots by them.",
+            fix="Spark itself refuses this: give that category a name before StringIndexer.",
+        )
     return tuple(Attribute("binary", name) for name in names)
 
 

@@ -43,6 +43,32 @@ def lowered(tmp_path: Path):
     return ask
 
 
+def string_indexer(*labels: str | None) -> Stage:
+    data = pa.table({"labelsArray": pa.array([[labels]], pa.list_(pa.list_(pa.string())))})
+    params = {"inputCols": ["s"], "outputCols": ["x"], "handleInvalid": "error", "stringOrderType": "frequencyDesc"}
+    return feature("StringIndexerModel", data, **params)
+
+
+@pytest.mark.parametrize(
+    ("labels", "fits"),
+    [(("a", "b", None), True), (("a", "b", ""), True), (("a", None, "b"), False), (("", "a", "b"), False)],
+)
+def test_an_encoder_names_its_slots_by_categories_that_are_there(lowered, labels, fits) -> None:
+    """As Spark's own attributes refuse it. Where dropLast leaves the nameless one out, none is made of it."""
+    stages = [string_indexer(*labels), one_hot(3)]
+    if fits:
+        assert lowered([Field("s", Scalar("string"))], *stages)
+        return
+    with pytest.raises(ConversionRefused, match="has an empty category, or one that is null"):
+        lowered([Field("s", Scalar("string"))], *stages)
+
+
+def test_a_null_label_is_no_text(lowered) -> None:
+    back = feature("IndexToString", inputCol="x", outputCol="t")
+    with pytest.raises(ConversionRefused, match="a label of column 'x' is null"):
+        lowered([Field("s", Scalar("string"))], string_indexer("a", None), back)
+
+
 @pytest.mark.parametrize(
     ("attribute", "reason"),
     [
@@ -51,6 +77,7 @@ def lowered(tmp_path: Path):
         ({"type": "nominal", "num_vals": 4}, "another number of categories than the 3 of fitting"),
         ({"type": "binary"}, "another number of categories than the 3 of fitting"),
         ({"type": "nominal", "vals": ["a"]}, "has one category and dropLast leaves none"),
+        ({"type": "nominal", "vals": ["a", "", "b"]}, "has an empty category, or one that is null"),
     ],
 )
 def test_a_schema_of_other_categories_is_not_the_encoders(lowered, attribute, reason) -> None:
