@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from builder.types import Servable
 GOLDEN = Path(__file__).parent / "golden"
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would have every child ignore it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and so would nohup
+
+if not hasattr(
+    sys.modules["__main__"], "__file__"
+):  # in a process of xdist's; pyspark takes that for a doctest and exits
+    sys.modules["__main__"].__file__ = __file__
 
 
 def forget_stores() -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from builder.sparkml.documents import parse_json
+from builder.documents import parse_json
 from builder.types import Array, Session, Table, TensorSpec, Word
 
 FORMAT = 1

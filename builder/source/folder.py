@@ -11,7 +11,7 @@ from typing import Any
 from builder.errors import SourceError, UsageError
 from builder.source.foreign import check_is_model
 from builder.source.signature import schema_of_signature, without_tensors
-from builder.sparkml.documents import Unreadable, read_bytes, read_yaml
+from builder.documents import Unreadable, read_bytes, read_yaml
 from builder.sparkml.reader import read_stage
 from builder.sparkml.schema import parse_schema
 from builder.sparkml.verdicts import PIPELINES

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
-from builder.sparkml.documents import Unreadable, read_json
+from builder.documents import Unreadable, read_json
 from builder.sparkml.known import NEWEST, check_columns, refused_values, unknown_params
 from builder.sparkml.params import Params
 from builder.sparkml.parquet import read_batches, read_table, readable
