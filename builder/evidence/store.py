@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from builder.documents import parse_json
 from builder.errors import SourceError
 from builder.evidence.head import FORMAT, NewerFormat, check_shapes, exact, read_head, read_session
-from builder.documents import parse_json
 from builder.sparkml.parquet import read_table
 from builder.types import UNSAID, Array, Servable, Session, Table, TensorSpec, Word
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.documents import Unreadable, read_bytes, read_yaml
 from builder.errors import SourceError, UsageError
 from builder.source.foreign import check_is_model
 from builder.source.signature import schema_of_signature, without_tensors
-from builder.documents import Unreadable, read_bytes, read_yaml
 from builder.sparkml.reader import read_stage
 from builder.sparkml.schema import parse_schema
 from builder.sparkml.verdicts import PIPELINES

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
 from builder.documents import Unreadable, parse_json
+from builder.errors import SourceError
 from builder.sparkml.schema import ELEMENT, check_once
 from builder.types import ColumnType, Field, NoTensor, Scalar, Schema, TensorSpec, TextArray, VectorType
 

@@ -148,7 +148,13 @@ class _Reader:
             least = 1
         elif self.take("{"):
             number, _, rest = self.rest().partition(",}")
-            if not number.isascii() or not number.isdigit() or not 0 < int(number) <= 50 or "}" in number:
+            if (
+                not number.isascii()
+                or not number.isdigit()
+                or len(number) > 4
+                or not 0 < int(number) <= 50
+                or "}" in number
+            ):
                 raise ValueError(f"the quantifier {'{' + self.rest()!r}")
             least, self._at = int(number), len(self._pattern) - len(rest)
         if not self.done() and self.rest()[0] in "+*?{":

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
 from builder.documents import Unreadable, read_json
+from builder.errors import SourceError
 from builder.sparkml.known import NEWEST, check_columns, refused_values, unknown_params
 from builder.sparkml.params import Params
 from builder.sparkml.parquet import read_batches, read_table, readable
@@ -53,6 +53,13 @@ class SavedStage:
     extra: Mapping[str, Any] = field(default_factory=dict)
     session: Session = UNSAID
     names: Mapping[str, str] = field(default_factory=dict)
+    _read: dict[str, SavedPipeline] = field(default_factory=dict, compare=False, repr=False)
+
+    def pipeline(self, name: str) -> SavedPipeline:
+        """A pipeline that is saved within the stage's folder; read once, however often it is asked for."""
+        if name not in self._read:
+            self._read[name] = read_pipeline(self.path / name)
+        return self._read[name]
 
     def column(self, name: str) -> str:
         """What the column that the stage calls `name` is called where it was made."""

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from builder.documents import Unreadable, parse_json
 from builder.errors import SourceError
 from builder.sparkml.attributes import scalar_attribute, vector_attributes, vector_width
-from builder.documents import Unreadable, parse_json
 from builder.types import ColumnType, Field, NoTensor, Scalar, Schema, TextArray, VectorType
 
 DECIMAL = "decimal"  # metadata key of a decimal column: Spark's own name of its type, such as decimal(10,2)

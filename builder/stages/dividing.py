@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
+from builder.documents import parse_json
 from builder.errors import SourceError
 from builder.graph.columns import Number, Vector, number
 from builder.graph.idioms import beside_rows, constant, slots
@@ -117,7 +117,12 @@ def _model_metadata(stage: SavedStage) -> dict[str, Any]:
     texts = [part.read_text(encoding="utf-8") for part in sorted(folder.glob("part-*")) if part.stat().st_size]
     if not texts:
         raise SourceError(f"{stage.uid}: {folder} is missing or empty.", fix="copy the saved model again.")
-    found: dict[str, Any] = json.loads(texts[0])
+    try:
+        found: dict[str, Any] = parse_json(texts[0])
+    except ValueError as error:
+        raise SourceError(
+            f"{stage.uid}: {folder} is no readable JSON ({error}).", fix="copy the saved model again."
+        ) from error
     return found
 
 

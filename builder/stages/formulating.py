@@ -12,13 +12,13 @@ from builder.errors import Refused
 from builder.graph.columns import Column, Number, Vector, number
 from builder.graph.rules import converts
 from builder.sparkml.attributes import Attribute
-from builder.sparkml.reader import SavedStage, read_pipeline
+from builder.sparkml.reader import SavedStage
 
 
 def _label(stage: SavedStage) -> tuple[str, str]:
     """The label column that is read, and the one that is made of it; "" where there is none, or an indexer made it."""
     given, made = stage.row()["label"], stage.params.text("labelCol")
-    inner = read_pipeline(stage.path / "pipelineModel").stages
+    inner = stage.pipeline("pipelineModel").stages
     if any("outputCol" in each.params and each.params.raw("outputCol") == made for each in inner):
         return made, ""
     return ("", "") if given in ("", made) else (given, made)

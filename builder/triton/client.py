@@ -5,7 +5,6 @@ What the tensors mean is read from the served config's `tritonbuild.` parameters
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from builder import tables
+from builder.documents import parse_json
 from builder.errors import Unreachable, UsageError
 from builder.packing import Packing, packing_of, packs_from_json
 from builder.triton.layout import PREFIX
@@ -255,9 +255,9 @@ def _info(model: str, config: Mapping[str, Any]) -> ModelInfo:
         if key.startswith(PREFIX)
     }
     try:
-        inputs, outputs, invalid = (json.loads(parameters.pop(key)) for key in ("inputs", "outputs", "invalid"))
+        inputs, outputs, invalid = (parse_json(parameters.pop(key)) for key in ("inputs", "outputs", "invalid"))
         specs = tuple(TensorSpec.from_json(spec) for spec in inputs)
-        packs = packs_from_json(json.loads(parameters.pop("packed", "[]")), specs)
+        packs = packs_from_json(parse_json(parameters.pop("packed", "[]")), specs)
         return ModelInfo(
             model,
             specs,
@@ -267,7 +267,7 @@ def _info(model: str, config: Mapping[str, Any]) -> ModelInfo:
             max(1, int(config.get("max_batch_size", 0))),
             packs,
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ArithmeticError, AttributeError, ValueError, TypeError) as error:
         raise UsageError(
             f"the config of {model} does not say what its tensors mean ({type(error).__name__}: {error}).",
             fix="publish the model with `tritonbuild publish`; its config.pbtxt carries that in `parameters`.",

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from builder.documents import parse_json
 from builder.triton.layout import EVIDENCE, MANIFEST, Files, is_setting
 from builder.triton.stores import Store
 
@@ -83,6 +84,6 @@ def _meaning(manifest: bytes | memoryview) -> Any:
 
 def as_json(content: bytes | memoryview) -> Any:
     try:
-        return json.loads(bytes(content))
+        return parse_json(bytes(content))
     except ValueError:
         return bytes(content)

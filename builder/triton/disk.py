@@ -15,16 +15,27 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from builder.triton.layout import Files
 from builder.triton.locking import LOCK, alone, disk_errors
 
 _PIECE = 1 << 24  # bytes read at once
 _STAGED = ".tritonbuild"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Raises FileNotFoundError where that is no file: a pipe would never come to an end."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "there is no regular file", str(path))
+        yield file
 
 
 class Disk:
@@ -65,10 +76,10 @@ class Disk:
         return (self._root / path).is_file()
 
     def read(self, path: str) -> bytes:
-        return (self._root / path).read_bytes()
+        return b"".join(self.pieces(path))
 
     def pieces(self, path: str) -> Iterator[bytes]:
-        with (self._root / path).open("rb") as file:
+        with _opened(self._root / path) as file:
             while piece := file.read(_PIECE):
                 yield piece
 

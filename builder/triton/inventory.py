@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.documents import parse_json
 from builder.errors import UsageError
 from builder.triton.answering import named_by, shown
 from builder.triton.layout import CONFIG, MANIFEST, Repository, is_setting
@@ -110,7 +110,7 @@ def _held(repository: Repository, store: Store, name: str) -> Iterator[Held]:
 def _manifest(store: Store, path: str) -> Mapping[str, Any]:
     """The manifest beside a version's model; empty where there is none that tritonbuild wrote."""
     try:
-        document = json.loads(store.read(f"{path}/{MANIFEST}"))
+        document = parse_json(store.read(f"{path}/{MANIFEST}"))
     except (FileNotFoundError, ValueError):
         return {}
     return document if isinstance(document, dict) and isinstance(document.get("files"), dict) else {}

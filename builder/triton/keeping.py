@@ -6,6 +6,7 @@ import base64
 import json
 from contextlib import suppress
 
+from builder.documents import parse_json
 from builder.errors import UsageError
 from builder.triton.answering import config_last, kept_by, place, policy_at, put
 from builder.triton.content import as_json
@@ -41,7 +42,7 @@ def keep(store: Store, path: str, beside: Files, manifest: bytes | memoryview | 
 def _noted(store: Store, path: str) -> Files:
     """Raises UsageError where the note is not as `keep` writes it: then nothing says what was meant."""
     try:
-        return {name: base64.b64decode(text, validate=True) for name, text in json.loads(store.read(path)).items()}
+        return {name: base64.b64decode(text, validate=True) for name, text in parse_json(store.read(path)).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{store.at(path)} is not as a publisher writes it ({error}).",

@@ -18,6 +18,7 @@ from builder.errors import UsageError
 from builder.triton.layout import PREFIX
 
 _FIELD = "version_policy"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>]|[A-Za-z_][A-Za-z0-9_]*""")
 _ABOVE = re.compile(r"(?:^[ \t]*#[^\n]*\n)+\Z", re.MULTILINE)  # the comment right above a section
 
@@ -44,7 +45,11 @@ def parse(text: str, where: object) -> Any:
 
     try:
         return text_format.Parse(text, proto.ModelConfig())
-    except text_format.ParseError as error:
+    except (
+        text_format.ParseError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a number out of its field's range
         raise UsageError(f"{where} is no model configuration: {error}", fix="publish the model again.") from error
 
 
@@ -52,7 +57,9 @@ def policy_of(config: Any) -> Policy:
     """Out of a ModelConfig."""
     told = {key: config.parameters[PREFIX + key].string_value for key in ("version", "version_before", "version_held")
             if PREFIX + key in config.parameters}  # fmt: skip
-    owner, before = (int(told[key]) if told.get(key, "").isdigit() else None for key in ("version", "version_before"))
+    owner, before = (
+        int(told[key]) if _NUMBER.fullmatch(told.get(key, "")) else None for key in ("version", "version_before")
+    )
     return Policy(tuple(config.version_policy.specific.versions), owner, before, told.get("version_held") == "true")
 
 

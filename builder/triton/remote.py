@@ -33,6 +33,7 @@ _MARK = ".partial"  # in a version's folder
 _PIECE = 1 << 24  # bytes read at once
 _ANSWER_S = 120.0  # for a request, with the library's own attempts: one has been seen that no timeout of theirs ended
 _SLOWEST = 100_000  # bytes a second that an upload must make
+_NUMBER = re.compile(r"[0-9]{1,18}")  # of a lock
 _PART = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.\-]+")  # what Triton reads in an address
 _QUERY = re.compile(r"\?[^\s\"']+")  # of an address in an error: some stores are told there who asks
 _LIBRARIES = {
@@ -279,7 +280,7 @@ class Locks:
     def numbers(self) -> list[int]:
         with self._bucket.errors():
             names = [name.removeprefix(self._prefix) for name in self._bucket.listed() if name.startswith(self._prefix)]
-        return sorted(int(name) for name in names if name.isdigit())
+        return sorted(int(name) for name in names if _NUMBER.fullmatch(name))
 
     def read(self, number: int) -> bytes | None:
         with self._bucket.errors():

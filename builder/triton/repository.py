@@ -13,13 +13,13 @@ the versions that Triton may load (see `policy`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from builder.documents import parse_json
 from builder.errors import TritonbuildError, UsageError
 from builder.triton.answering import (
     following,
@@ -120,7 +120,7 @@ def read_manifest(repository: Repository, name: str, version: int | None = None)
         there = _known(store, name, version)
         path = f"{name}/{version or highest_loaded(policy_at(store, name), there)}/{MANIFEST}"
         try:
-            document = json.loads(store.read(path))
+            document = parse_json(store.read(path))
         except (FileNotFoundError, ValueError) as error:
             raise UsageError(
                 f"{store.at(path)} cannot be read: {error}", fix="publish this version again into a new folder."

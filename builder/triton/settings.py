@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builder.documents import read_bytes
 from builder.errors import UsageError
 from builder.packing import AUTOMATIC, CHOICES
 
@@ -22,6 +23,7 @@ LEVELS = {"all": 0, "extended": 1, "basic": -1, "none": 2}
 """onnxruntime's graph optimizations, as its Triton backend numbers them."""
 
 DEVICES = ("cpu", "gpu")
+_MOST_BYTES = 1 << 20  # of a tritonbuild.toml
 _SMALL_BYTES = 64 << 20  # a model that a core can hold by itself
 _VERSIONS = re.compile(r"latest(:[1-9][0-9]*)?|all|[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*")
 _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # Prometheus' label names
@@ -157,8 +159,8 @@ def _tables(file: Path | None, name: str) -> Iterator[tuple[str, Mapping[str, An
     if file is None:
         return
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        document = tomllib.loads(read_bytes(file, _MOST_BYTES).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: what is no TOML, no UTF-8 or too large
         raise UsageError(f"{file} cannot be read: {error}", fix="mend it, or move it away.") from error
     strange = sorted(document.keys() - {"defaults", "models"})
     models = document.get("models", {})

@@ -30,10 +30,14 @@ def apply(number: int, seed: int, folder: Path, pattern: str = "*") -> tuple[str
     draw = random.Random(f"{seed}:{number}")
     files = sorted(path for path in folder.rglob(pattern) if path.is_file() and path.name != "_SUCCESS")
     path = draw.choice(files)
-    mutations = [*_ANY, *_of(path) * 2]
-    mutation = draw.choice(mutations)
+    mutation = drawn(draw, path)
     mutation(draw, path)
     return mutation.__name__, str(path.relative_to(folder))
+
+
+def drawn(draw: random.Random, path: Path) -> Mutation:
+    """One that suits the file."""
+    return draw.choice([*_ANY, *_of(path) * 2])
 
 
 def _of(path: Path) -> list[Mutation]:
