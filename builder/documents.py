@@ -37,7 +37,8 @@ def parse_json(text: str | bytes) -> Any:
         raise Unreadable(f"it is not UTF-8 ({error})") from error
     except json.JSONDecodeError as error:
         raise Unreadable(f"it is not JSON ({error})") from error
-    _check_depth(document)
+    if text.count("[") + text.count("{") > _DEPTH:
+        _check_depth(document)
     if _SURROGATE.search(text):
         _check_text(document)
     return document

@@ -19,6 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_MOST_CHARACTERS = 20_000
+
+
+def bounded(text: str) -> str:
+    """What a person can be told: a hostile file may hold a name of megabytes."""
+    half = _MOST_CHARACTERS // 2
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:half]} […] {text[-half:]}"
+
 
 class TritonbuildError(Exception):
     """Base of every error with an exit code. `fix` is advice, or empty where there is none.
@@ -29,6 +37,7 @@ class TritonbuildError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, fix: str = "", report: Any = None) -> None:
+        message = bounded(message)
         super().__init__(message)
         self.message = message
         self.fix = fix

@@ -6,39 +6,26 @@ Spark 4.0). Older Sparks take the names of ML's own params by their case; nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from builder.errors import UsageError
 
 _TICK = "`"
+_NAME_PART = re.compile(r"(?:`((?:[^`]++|``)*+)`|([^`.]*+))(\.|\Z)")
 
 
 def name_parts(name: str) -> tuple[str, ...] | None:
     """`a.b` → ("a", "b"); "`a.b`" → ("a.b",); None where its backquotes are not those of a name."""
     parts: list[str] = []
-    current, at, quoted = "", 0, False
-    while at < len(name):
-        character = name[at]
-        if quoted:
-            if character == _TICK and name[at + 1 : at + 2] == _TICK:
-                current, at = current + _TICK, at + 1
-            elif character == _TICK:
-                quoted = False
-                if name[at + 1 : at + 2] not in ("", "."):
-                    return None
-            else:
-                current += character
-        elif character == _TICK:
-            if current:
-                return None
-            quoted = True
-        elif character == ".":
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-        at += 1
-    return None if quoted else (*parts, current)
+    at = 0
+    while part := _NAME_PART.match(name, at):
+        quoted, plain, end = part.groups()
+        parts.append(plain if quoted is None else quoted.replace(_TICK * 2, _TICK))
+        if not end:
+            return tuple(parts)
+        at = part.end()
+    return None
 
 
 def same_column(a: str, b: str) -> bool:

@@ -76,8 +76,13 @@ def _text(stage: SavedStage) -> bytes:
     places = stage.extra.get("complexParamLocs")
     place = places.get("lightGBMBooster") if isinstance(places, dict) else None
     path = stage.path / str(place or "complexParams/lightGBMBooster")
-    files = [path] if path.is_file() else sorted(path.glob("part-*")) if path.is_dir() else []
-    data = b"".join(file.read_bytes() for file in files)
+    try:
+        files = [path] if path.is_file() else sorted(path.glob("part-*")) if path.is_dir() else []
+        data = b"".join(file.read_bytes() for file in files)
+    except (OSError, ValueError) as error:  # a path that is no path
+        raise SourceError(
+            f"{stage.uid}: {str(path)[:200]!r} cannot be read ({type(error).__name__}).", fix=AGAIN
+        ) from error
     start = data.find(_FIRST_LINE)
     if start >= 9 and data[start - 9] == _LONG_TEXT:
         length = int.from_bytes(data[start - 8 : start], "big")

@@ -263,6 +263,8 @@ def _spoilt(array: Any, kind: str, draw: random.Random) -> Any:
         return pa.ListArray.from_arrays(array.offsets, _spoilt(array.values, kind, draw))
     if not len(array):
         return array
+    if pa.types.is_map(array.type):  # pyarrow ends the process over most that could be done to one
+        return array.take(pa.array(draw.sample(range(len(array)), len(array))))
     if kind == "type":
         try:
             return array.cast(draw.choice(_TYPES), safe=False)
