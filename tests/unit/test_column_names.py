@@ -125,3 +125,23 @@ def test_a_column_without_a_tensor_that_nobody_reads_stops_nothing(tmp_path: Pat
     servable = compiled(tmp_path, {"a": "double", "b": "binary"}, bucketizer("a", "o"))
 
     assert [spec.name for spec in servable.inputs] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a.b", ("a", "b")), ("`a.b`", ("a.b",)), ("`a``b`.c", ("a`b", "c")), ("``", ("",)), ("", ("",)), (".", ("", "")),
+        ("a`b", None), ("`a", None), ("`a`b", None), ("```", None), ("`a.b`.`c\n`", ("a.b", "c\n")),
+    ],
+)  # fmt: skip
+def test_a_names_parts_are_read_as_sparks_parser_reads_them(name: str, parts: tuple[str, ...] | None) -> None:
+    assert name_parts(name) == parts
+
+
+def test_a_name_of_megabytes_is_read_in_linear_time_and_told_in_a_page(tmp_path: Path) -> None:
+    """It took minutes, and the error was as long as the name."""
+    name = "`x." * 1_000_000
+    assert name_parts(name) is None
+    with pytest.raises(UsageError) as told:
+        compiled(tmp_path, {"a": "double"}, bucketizer("x" * 5_000_000, "o"))
+    assert len(told.value.message) < 30_000

@@ -268,9 +268,10 @@ def test_a_stage_within_its_slack_is_not_the_first_that_differs(evidence: Eviden
 FAULTS = Path(__file__).with_name("evidence_faults")
 
 
-@pytest.mark.parametrize("name", ["AttributeError", "InvalidArgument", "OverflowError", "RecursionError"])
+@pytest.mark.parametrize("name", ["AttributeError", "InvalidArgument", "OverflowError", "RecursionError", "terminate"])
 def test_a_file_that_once_ended_in_a_traceback_is_refused_in_words(name: str) -> None:
-    """Words that are a list, rows of no columns, a width of infinity, a head nested 100,000 deep."""
+    """Words that are a list, rows of no columns, a width of infinity, a head nested 100,000 deep; and a flipped bit of
+    the footer, over which pyarrow's `RowGroupMetaData.column` ended the whole process."""
     with pytest.raises(SourceError, match="not evidence that can be read"):
         load(FAULTS / f"{name}.parquet")
 
