@@ -33,7 +33,7 @@ def pca(stage: SavedStage, x: Vector) -> Vector:
 @converts(
     "org.apache.spark.ml.feature.DCT",
     word="dot",
-    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines; a row with ±∞ is undecided where the width is a power of two from 16 on, or above 1024",
+    note="where a prime p from 7 to 199 divides the width: p²/4·u·√(2/F)·Σ|x| more, so far off are JTransforms' own cosines; a row with ±∞ is undecided where the width is a power of two from 16 on, or above 1024 with no factor of 211 or more beside 2, 3 and 5",
 )
 def dct(stage: SavedStage, x: Vector) -> Vector:
     """y_k = s_k Σ x_j cos(π (2j + 1) k / 2F), s_0 = √(1/F), else √(2/F); the inverse is its transpose.
@@ -44,7 +44,7 @@ def dct(stage: SavedStage, x: Vector) -> Vector:
             are multiplied up step by step there (p = 167 was seen to be off by 2,691·u, nearly p²/10).
     NaN:    every slot is NaN. So it is with an infinite slot where JTransforms goes by Bluestein's convolution. Elsewhere that
             makes a slot +∞, −∞ or NaN by where the fast transform's sums meet (graph/cosine_infinities); undecided where
-            the width is a power of two from 16 on, or above 1024.
+            the width is a power of two from 16 on, or above 1024 where it does not.
     Source: DCT.createTransformFunc (ml/feature/DCT.scala, Spark 4.0.1), DoubleDCT_1D (JTransforms 3.1)
     """
     inverse, cosines = stage.params.flag("inverse"), _cosines(x.width)
