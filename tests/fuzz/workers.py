@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +35,10 @@ BAD = ("traceback", "over time", "over memory", "died")
 
 @dataclass(frozen=True)
 class Outcome:
-    """`kind`: same, changed, converted (no rows to ask), error, or one of BAD; `told`: the error, or the traceback."""
+    """`kind`: same, changed, converted (no rows to ask), error, unmade (no mutant came of it), or one of BAD.
+
+    `told`: the error, or the traceback.
+    """
 
     base: str
     number: int
@@ -120,10 +123,27 @@ def made(base: Base, number: int, seed: int, folder: Path) -> tuple[str, str]:
     return apply(number, seed, folder, base.spoilt) if number >= 0 else ("", "")
 
 
+def _apart(make: Callable[[], tuple[str, str]]) -> tuple[str, str] | None:
+    """In a process of its own: pyarrow ends it over some of what a mutation asks of it, and None comes back."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(make(), pipe)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(pid, 0)
+    return pickle.loads(told) if told else None
+
+
 def _started(base: Base, number: int, seed: int) -> _Child:
     scratch = tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
-    mutation, file = made(base, number, seed, Path(scratch.name))
-    outcome = Outcome(base.id, number, seed, "", mutation=mutation, file=file)
+    mutation, file = _apart(lambda: made(base, number, seed, Path(scratch.name))) or ("", "")
+    outcome = Outcome(base.id, number, seed, "" if file or number < 0 else "unmade", mutation=mutation, file=file)
     reading, writing = os.pipe()
     born = int(Path("/proc/self/statm").read_text().split()[1])
     pid = os.fork()
@@ -157,6 +177,8 @@ def _looked_at(child: _Child) -> Outcome | None:
         os.kill(child.pid, signal.SIGKILL)
     os.close(child.pipe)
     _, status = os.waitpid(child.pid, 0)
+    if child.outcome.kind:
+        return child.outcome
     if kind:
         return replace(child.outcome, kind=kind)
     if not child.told:
