@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_STUB = "triton_python_b"  # as much of its name as the kernel keeps
 _INSTANCE = 8  # the stub's argument with the name of the model's instance
 _DEAD_S = 0.3  # the server collects a stub that it ended itself within milliseconds
 _STOPPED_S = 1.0  # a stub that goes on after a longer stop takes the server with it
@@ -60,7 +61,7 @@ class Processes:
                 if one is not None and one.state != "Z":  # its own end is told by whoever waits for it
                     yield one
             elif one is not None and one.parent == self._server:
-                if one.state != "Z" and not self._instances.get(pid):  # a shell at first, then the stub
+                if one.name == _STUB and one.state != "Z" and not self._instances.get(pid):  # at first it is none yet
                     self._instances[pid] = _instance(pid)
                 yield one
             else:
