@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_MOST_CHARACTERS = 20_000
+_LONGEST_LINE = 2_000
 
 
 def bounded(text: str) -> str:
-    """What a person can be told: a hostile file may hold a name of megabytes."""
-    half = _MOST_CHARACTERS // 2
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:half]} […] {text[-half:]}"
+    """What a person can be told, line by line: a hostile file may hold a name of megabytes."""
+    half = _LONGEST_LINE // 2
+    lines = text.split("\n") if len(text) > _LONGEST_LINE else [text]
+    return "\n".join(line if len(line) <= _LONGEST_LINE else f"{line[:half]} […] {line[-half:]}" for line in lines)
 
 
 class TritonbuildError(Exception):
@@ -86,6 +87,7 @@ class Refused(Exception):
     """Raised by a rule: this stage, so set, cannot be converted exactly. `uid` is of a stage inside of the one asked."""
 
     def __init__(self, reason: str, *, fix: str = "", uid: str = "") -> None:
+        reason = bounded(reason)
         super().__init__(reason)
         self.reason = reason
         self.fix = fix

@@ -23,9 +23,7 @@ GOLDEN = Path(__file__).parent / "golden"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would have every child ignore it
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and so would nohup
 
-if not hasattr(
-    sys.modules["__main__"], "__file__"
-):  # in a process of xdist's; pyspark takes that for a doctest and exits
+if not hasattr(sys.modules["__main__"], "__file__"):  # xdist's; pyspark takes it for a doctest and exits
     sys.modules["__main__"].__file__ = __file__
 
 

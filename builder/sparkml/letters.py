@@ -11,9 +11,11 @@ refused by name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _LAST = 0x10FFFF
+_COUNT = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,7 @@ class _Reader:
             least = 1
         elif self.take("{"):
             number, _, rest = self.rest().partition(",}")
-            if (
-                not number.isascii()
-                or not number.isdigit()
-                or len(number) > 4
-                or not 0 < int(number) <= 50
-                or "}" in number
-            ):
+            if not _COUNT.fullmatch(number) or not 0 < int(number) <= 50:
                 raise ValueError(f"the quantifier {'{' + self.rest()!r}")
             least, self._at = int(number), len(self._pattern) - len(rest)
         if not self.done() and self.rest()[0] in "+*?{":

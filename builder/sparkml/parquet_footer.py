@@ -6,14 +6,16 @@ function that lets none through (`RowGroupMetaData.column`).
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+_Wanted = Mapping[int, "_Wanted"]  # id of a field → what is wanted of it
 _MAGIC = b"PAR1"
 _TAIL = 8  # bytes: the footer's length, the magic
 _ROW_GROUPS, _COLUMNS, _NUM_ROWS, _META_DATA, _NUM_VALUES, _UNCOMPRESSED = 4, 1, 3, 3, 5, 6  # ids of fields
+_WANTED: _Wanted = {_ROW_GROUPS: {_COLUMNS: {_META_DATA: {_NUM_VALUES: {}, _UNCOMPRESSED: {}}}, _NUM_ROWS: {}}}
+_LARGEST = 1 << 22  # bytes of a footer: some 20,000 columns
 _TRUE, _FALSE = 1, 2  # types, whose value stands in the field's head
 _DEEPEST = 16  # parquet-format's own structs are 6 deep
 
@@ -29,9 +31,9 @@ class Group(NamedTuple):
 def row_groups(file: Path) -> list[Group]:
     """Raises ValueError where the file has no such footer, or one without a number that every footer has."""
     try:
-        found = _Compact(_footer(file)).struct()
+        found = _Compact(_footer(file)).struct(_WANTED)
         return [_group(one) for one in found[_ROW_GROUPS]]
-    except (IndexError, KeyError, TypeError, struct.error, UnicodeDecodeError) as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(f"its footer is damaged: {type(error).__name__} {error}") from error
 
 
@@ -45,6 +47,8 @@ def _footer(file: Path) -> bytes:
         length = int.from_bytes(tail[:4], "little")
         if tail[4:] != _MAGIC or length > size - len(_MAGIC) - _TAIL:
             raise ValueError("it does not end as a Parquet file does")
+        if length > _LARGEST:
+            raise ValueError(f"its footer has {length:,} bytes")
         opened.seek(size - _TAIL - length)
         return opened.read(length)
 
@@ -56,23 +60,30 @@ def _group(fields: dict[int, Any]) -> Group:
         tuple(chunk[_NUM_VALUES] for chunk in chunks),
         tuple(chunk[_UNCOMPRESSED] for chunk in chunks),
     )
-    if min(group.rows, *group.values, *group.uncompressed) < 0:
+    if any(number < 0 for number in (group.rows, *group.values, *group.uncompressed)):
         raise ValueError("it has a negative number of values")
     return group
 
 
 class _Compact:
-    """Reads values one after the other. Structs become dicts by field id; a field of an unknown type is an error."""
+    """Reads values one after the other, and keeps what is wanted: a footer may hold millions of others.
+
+    Structs become dicts by field id; a type that parquet-format has not is an error.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
-    def struct(self, depth: int = 0) -> dict[int, Any]:
+    def struct(self, wanted: _Wanted | None, depth: int = 0) -> dict[int, Any]:
+        """None: nothing of it is."""
         if depth > _DEEPEST:
             raise ValueError("its footer is nested too deep")
         fields: dict[int, Any] = {}
         for id, type in self._fields():
-            fields[id] = type == _TRUE if type in (_TRUE, _FALSE) else self._value(type, depth)
+            inner = None if wanted is None else wanted.get(id)
+            value = None if type in (_TRUE, _FALSE) else self._value(type, inner, depth)
+            if inner is not None:
+                fields[id] = value
         return fields
 
     def _fields(self) -> Iterator[tuple[int, int]]:
@@ -82,52 +93,44 @@ class _Compact:
             id = id + step if step else self._whole()
             yield id, type
 
-    def _value(self, type: int, depth: int) -> Any:
+    def _value(self, type: int, wanted: _Wanted | None, depth: int) -> Any:
         match type:
             case 3:  # a byte
                 return self._byte()
             case 4 | 5 | 6:  # 16, 32, 64 bits
                 return self._whole()
             case 7:  # a double
-                return struct.unpack("<d", self._bytes(8))[0]
+                return self._skip(8)
             case 8:  # bytes, text
-                return self._bytes(self._varint())
+                return self._skip(self._varint())
             case 9 | 10:  # a list, a set
-                return self._list(depth)
-            case 11:  # a map
-                return self._map(depth)
+                return self._list(wanted, depth + 1)
             case 12:  # a struct
-                return self.struct(depth + 1)
+                return self.struct(wanted, depth + 1)
         raise ValueError(f"its footer has a field of type {type}")
 
-    def _list(self, depth: int) -> list[Any]:
-        head = self._byte()
-        count, type = head >> 4, head & 0x0F
-        count = self._varint() if count == 15 else count
-        return [self._element(type, depth + 1) for _ in range(count)]
-
-    def _map(self, depth: int) -> dict[Any, Any]:
-        count = self._varint()
-        types = self._byte() if count else 0
-        pairs = [(self._element(types >> 4, depth + 1), self._element(types & 0x0F, depth + 1)) for _ in range(count)]
-        return {str(key): value for key, value in pairs}
-
-    def _element(self, type: int, depth: int) -> Any:
-        """Within a list, true and false take a byte."""
+    def _list(self, wanted: _Wanted | None, depth: int) -> list[Any]:
+        """Within one, true and false take a byte."""
         if depth > _DEEPEST:
             raise ValueError("its footer is nested too deep")
-        return self._byte() == _TRUE if type in (_TRUE, _FALSE) else self._value(type, depth)
+        head = self._byte()
+        count, type = head >> 4, head & 0x0F
+        values = []
+        for _ in range(self._varint() if count == 15 else count):
+            value = self._byte() if type in (_TRUE, _FALSE) else self._value(type, wanted, depth)
+            if wanted is not None:
+                values.append(value)
+        return values
 
     def _byte(self) -> int:
         value = self._content[self._at]
         self._at += 1
         return value
 
-    def _bytes(self, count: int) -> bytes:
+    def _skip(self, count: int) -> None:
         if count > len(self._content) - self._at:
             raise ValueError("its footer is cut short")
         self._at += count
-        return self._content[self._at - count : self._at]
 
     def _varint(self) -> int:
         value = shift = 0

@@ -45,11 +45,7 @@ def parse(text: str, where: object) -> Any:
 
     try:
         return text_format.Parse(text, proto.ModelConfig())
-    except (
-        text_format.ParseError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: a number out of its field's range
+    except (text_format.ParseError, ValueError, RecursionError) as error:  # a number out of its range is a ValueError
         raise UsageError(f"{where} is no model configuration: {error}", fix="publish the model again.") from error
 
 

@@ -98,7 +98,9 @@ class Bucket:
         return bool(self._ask("isfile", self._key(path)))
 
     def read(self, path: str) -> bytes:
-        return bytes(self._ask("cat_file", self._key(path)))
+        return bytes(
+            self._ask("cat_file", self._key(path), size=_PIECE)
+        )  # it may be that large; asking is one request more
 
     def pieces(self, path: str) -> Iterator[bytes]:
         key = self._key(path)
@@ -201,7 +203,7 @@ class Bucket:
                 self._lease = None
 
     def _ask(self, request: str, *words: Any, size: int = 0, **options: Any) -> Any:
-        """One request of fsspec's to the store, which carries so many bytes. Raises TimeoutError where none comes back."""
+        """One request of fsspec's to the store, which carries at most so many bytes. Raises TimeoutError where none comes back."""
         from fsspec.asyn import sync
         from fsspec.exceptions import FSTimeoutError
 

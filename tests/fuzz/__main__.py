@@ -52,6 +52,7 @@ def main() -> int:
         return 0
     outcomes = campaign(given.mutants, given.seed, given.bases)
     bad = [outcome for outcome in outcomes if outcome.kind in BAD]
+    unmade = sum(outcome.kind == "unmade" for outcome in outcomes) * 50 > len(outcomes)  # mutations that do not work
     kinds = Counter(
         (o.kind, o.told.split("\n")[0].split(":")[0] if o.kind in ("error", *BAD) else "") for o in outcomes
     )
@@ -66,7 +67,7 @@ def main() -> int:
         ]  # Spark is given the true frame
         wrong = judged(random.Random(given.seed).sample(changed, min(given.spark, len(changed))))
         print(*wrong, sep="\n")
-    return 1 if bad or wrong else 0
+    return 1 if bad or wrong or unmade else 0
 
 
 if __name__ == "__main__":

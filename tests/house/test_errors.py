@@ -7,7 +7,7 @@ import re
 import pytest
 
 from builder import errors
-from builder.errors import TritonbuildError
+from builder.errors import TritonbuildError, UsageError
 from tests.house.sources import ROOT
 
 CODES = {1, 2, 3, 4}
@@ -34,3 +34,11 @@ def test_readme_explains_every_exit_code():
     told = {int(code) for code in re.findall(r"^\| `(\d)` \|", readme, re.MULTILINE)}
 
     assert told == CODES | {0}
+
+
+def test_a_long_letter_stays_whole_and_a_long_line_does_not():
+    letter = "\n".join(f"stage {number} cannot be converted" for number in range(2_000))
+
+    assert UsageError(letter).message == letter
+    assert len(UsageError(f"{'x' * 5_000_000}\nand more").message) < 3_000
+    assert UsageError(f"{'x' * 5_000_000}\nand more").message.endswith("\nand more")

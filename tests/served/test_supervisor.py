@@ -234,9 +234,7 @@ def test_it_never_says_ready_for_long_while_a_model_is_dead(serving: Serve) -> N
 def test_it_gives_up_with_4_where_it_dies_too_often(repository: Path) -> None:
     serving = Serve(repository, "--restarts", "1")
     for restarts in range(2):
-        until(
-            lambda restarts=restarts: serving.restarts == restarts and answers(serving)
-        )  # else it dies while it starts
+        until(lambda count=restarts: serving.restarts == count and answers(serving))  # else it dies while it starts
         os.kill(serving.server, signal.SIGKILL)
 
     assert serving.wait() == 4

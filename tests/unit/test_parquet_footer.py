@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,3 +78,19 @@ def test_a_spoilt_footer_is_read_or_is_an_error_of_one_kind(tmp_path: Path) -> N
         except ValueError:
             refused += 1
     assert 0 < refused < 3_000
+
+
+def test_a_footer_keeps_nothing_that_is_not_wanted_and_has_a_bound(tmp_path: Path) -> None:
+    """A million empty structs in a field that nobody knows; and more bytes than any honest footer has."""
+    file = tmp_path / "x.parquet"
+    for count, told in ((1_000_000, "damaged"), (5_000_000, "bytes")):
+        size = bytes((count >> shift & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21))
+        footer = b"\x09\xc8\x01\xfc" + size + bytes(count) + b"\x00"
+        file.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=told):
+                row_groups(file)
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
